@@ -1,0 +1,251 @@
+"""The timeline: every fact of the tables, with the second at which it became known.
+
+A session row is several facts: a booking at `booked_at`, a cancellation at `cancelled_at`, an attendance or a no-show
+at `starts_at`; before its time the row is only a booking. A fact whose time of knowing is missing takes the latest
+time at which it could have been known, never the earliest: a row without `booked_at` is first known by its outcome,
+a cancellation without `cancelled_at` at the start of the session, and what is still `scheduled` at the extraction date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from dropout.tables import Tables
+from dropout.tables.known import outcome_known_at
+from dropout.timeline.facts import DAY, FIXED_POINT, FOREVER, NEVER, Facts, seconds, times
+from dropout.timeline.membership import Membership, membership
+
+STATUSES = ["attended", "no_show", "late_cancel", "client_cancel", "clinic_cancel", "scheduled"]
+ATTENDED, NO_SHOW, LATE_CANCEL, CLIENT_CANCEL, CLINIC_CANCEL, SCHEDULED = range(len(STATUSES))
+CANCELLED = (LATE_CANCEL, CLIENT_CANCEL, CLINIC_CANCEL)
+
+
+@dataclass(frozen=True)
+class SessionTimes:
+    """When each row of `sessions` was booked, resolved and known (seconds since 1970, one per row).
+
+    Attributes
+    ----------
+    status : int64 array
+        Position in `STATUSES`.
+    start : when the session starts.
+    booked : when the booking became known; `NEVER` where no booking is known before its outcome.
+    outcome : when attendance, no-show or cancellation became known; `FOREVER` while there is none.
+    ahead_until : until when the booking stood ahead: the start, or the cancellation if that came first.
+    cancelled : `cancelled_at`, or `NEVER` where it is missing or the row is not cancelled.
+    first_known : when anything of the row became known.
+    """
+
+    status: np.ndarray
+    start: np.ndarray
+    booked: np.ndarray
+    outcome: np.ndarray
+    ahead_until: np.ndarray
+    cancelled: np.ndarray
+    first_known: np.ndarray
+
+
+def session_times(sessions: pd.DataFrame, extraction: int) -> SessionTimes:
+    """When each session row was booked and resolved.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+    extraction : int
+        Second of the extraction date: what is in the tables was known by then.
+    """
+    status = pd.Index(STATUSES).get_indexer(sessions["status"]).astype(np.int64)
+    start = seconds(sessions["starts_at"])
+    missing = np.full(len(sessions), NEVER)
+    given = seconds(sessions["booked_at"]) if "booked_at" in sessions else missing
+    cancelled = seconds(sessions["cancelled_at"]) if "cancelled_at" in sessions else missing
+    is_cancelled = np.isin(status, CANCELLED)
+    cancelled = np.where(is_cancelled, cancelled, NEVER)
+    outcome = seconds(outcome_known_at(sessions, times(np.array([extraction]))[0]))
+    outcome = np.where(outcome == NEVER, FOREVER, outcome)
+    waiting = (status == SCHEDULED) & (start > extraction)
+    booked = np.where(given != NEVER, given, np.where(waiting, extraction, NEVER))
+    # A booking written down after the session, or after its cancellation, was never a booking ahead.
+    booked = np.where((booked != NEVER) & (booked >= np.minimum(start, outcome)), NEVER, booked)
+    return SessionTimes(
+        status=status,
+        start=start,
+        booked=booked,
+        outcome=outcome,
+        ahead_until=np.minimum(start, outcome),
+        cancelled=cancelled,
+        first_known=np.where(given != NEVER, given, np.where(outcome == FOREVER, extraction, outcome)),
+    )
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All facts of a history, by episode and by when they became known.
+
+    Attributes
+    ----------
+    episodes : DataFrame
+        One row per episode in order of client and opening (see `Membership`).
+    extraction : int
+        Second of the extraction date. Nothing later is in the timeline.
+    """
+
+    tables: Tables = field(repr=False)
+    episodes: pd.DataFrame = field(repr=False)
+    extraction: int
+    belongs: Membership = field(repr=False)
+    sessions: SessionTimes = field(repr=False)
+
+    @classmethod
+    def of(cls, tables: Tables, extraction: np.datetime64 | None = None) -> Timeline:
+        """The timeline of these tables, which must hold nothing known after `extraction`."""
+        at = int(seconds(np.array([tables.extraction_at() if extraction is None else extraction]))[0])
+        times_of_sessions = session_times(tables.sessions, at)
+        belongs = membership(tables, times_of_sessions.first_known)
+        return cls(tables, belongs.episodes, at, belongs, times_of_sessions)
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    # -- facts about sessions ------------------------------------------------------------------------------
+
+    @cached_property
+    def bookings(self) -> Facts:
+        """Bookings, known when they were made: `start`, `until` (stood ahead until), `lead` in seconds, `row`."""
+        rows = np.flatnonzero((self.sessions.booked != NEVER) & (self.belongs.session >= 0))
+        booked, start = self.sessions.booked[rows], self.sessions.start[rows]
+        return self._facts(rows, booked, {
+            "start": start, "until": self.sessions.ahead_until[rows], "lead": start - booked, "row": rows,
+            "therapist": self.therapist[rows],
+        }, start, self.sessions.ahead_until[rows])
+
+    @cached_property
+    def releases(self) -> Facts:
+        """Moments at which a booking stopped standing ahead: it took place, was missed or was cancelled."""
+        rows = np.flatnonzero((self.sessions.booked != NEVER) & (self.belongs.session >= 0))
+        return self._facts(rows, self.sessions.ahead_until[rows], {})
+
+    @cached_property
+    def outcomes(self) -> Facts:
+        """What became of sessions: `status`, `start`, `notice` in seconds (-1 unknown), `row`, and one flag a status."""
+        rows = np.flatnonzero((self.sessions.outcome != FOREVER) & (self.belongs.session >= 0))
+        status, start = self.sessions.status[rows], self.sessions.start[rows]
+        cancelled = self.sessions.cancelled[rows]
+        values = {
+            "status": status,
+            "start": start,
+            "notice": np.where(cancelled != NEVER, np.maximum(start - cancelled, 0), -1),
+            "row": rows,
+            "therapist": self.therapist[rows],
+        }
+        values |= {name: status == code for code, name in enumerate(STATUSES[:SCHEDULED])}
+        values["missed"] = np.isin(status, (NO_SHOW, LATE_CANCEL, CLIENT_CANCEL))
+        values["cancelled_by_client"] = np.isin(status, (LATE_CANCEL, CLIENT_CANCEL))
+        return self._facts(rows, self.sessions.outcome[rows], values, start, status)
+
+    @cached_property
+    def attended(self) -> Facts:
+        """Attended sessions: `gap` in seconds since the one before (-1 for the first), `therapist`, `row`."""
+        rows = np.flatnonzero((self.sessions.status == ATTENDED) & (self.belongs.session >= 0))
+        facts = self._facts(rows, self.sessions.start[rows], {"row": rows, "therapist": self.therapist[rows]},
+                            self.therapist[rows])
+        before = facts.before("at", missing=NEVER)
+        facts.values["gap"] = np.where(before == NEVER, -1, facts.at - before)
+        return facts
+
+    @cached_property
+    def fees(self) -> Facts:
+        """Balance owed on the day of a session (`owed`, in thousandths of the currency)."""
+        if "fee_owed" not in self.tables.sessions:
+            return self._facts(np.array([], dtype=np.int64), np.array([], dtype=np.int64), {"owed": np.array([], int)})
+        owed = self.tables.sessions["fee_owed"].to_numpy(float)
+        known = np.maximum(self.sessions.start, self.sessions.first_known)
+        rows = np.flatnonzero(~np.isnan(owed) & (known <= self.extraction) & (self.belongs.session >= 0))
+        values = np.rint(owed[rows] * FIXED_POINT).astype(np.int64)
+        return self._facts(rows, known[rows], {"owed": values}, values)
+
+    # -- facts of other tables -----------------------------------------------------------------------------
+
+    def messages(self, sender: str = "client") -> Facts:
+        """Messages by `client` or `clinic`, known when sent: `row`, `session` (row of the session named, or -1)."""
+        table = self.tables.messages
+        if table is None or not len(table):
+            return self._facts(np.array([], dtype=np.int64), np.array([], dtype=np.int64),
+                               {"row": np.array([], int)}, episode=np.array([], dtype=np.int64))
+        mine = (table["sender"].to_numpy(object) == sender) & (self.belongs.message >= 0)
+        rows = np.flatnonzero(mine)
+        return self._facts(rows, seconds(table["sent_at"])[rows], {"row": rows}, rows,
+                           episode=self.belongs.message)
+
+    def measure(self, name: str) -> Facts:
+        """Scores of one questionnaire, known when measured: `score` in thousandths."""
+        table = self.tables.measures
+        assert table is not None, "a measure can be asked for only where there are measures"
+        rows = np.flatnonzero((table["measure"].to_numpy(object) == name) & (self.belongs.measure >= 0))
+        scores = np.rint(table["score"].to_numpy(float)[rows] * FIXED_POINT).astype(np.int64)
+        return self._facts(rows, seconds(table["measured_at"])[rows], {"score": scores}, scores,
+                           episode=self.belongs.measure)
+
+    @cached_property
+    def measure_names(self) -> list[str]:
+        """Questionnaires in the tables, the one with the most scores first."""
+        if self.tables.measures is None:
+            return []
+        counts = self.tables.measures["measure"].value_counts()
+        return [name for _, name in sorted((-count, str(name)) for name, count in counts.items())]
+
+    # -- facts about episodes ------------------------------------------------------------------------------
+
+    @cached_property
+    def begins(self) -> np.ndarray:
+        """Second at which each episode began: its opening, or the first thing known of it if that came earlier."""
+        return seconds(self.episodes["begins_at"])
+
+    @cached_property
+    def closed(self) -> np.ndarray:
+        """Second at which each episode's closure became known; `FOREVER` where none is recorded.
+
+        A closure reason without a date is known at the extraction date.
+        """
+        closed = seconds(self.episodes["closed_at"])
+        undated = (closed == NEVER) & self.episodes["closure_reason"].notna().to_numpy()
+        return np.where(undated, self.extraction, np.where(closed == NEVER, FOREVER, closed))
+
+    @cached_property
+    def ending_discussed(self) -> np.ndarray:
+        """Second at which the ending was talked about; `FOREVER` where it was not."""
+        talked = seconds(self.episodes["ending_discussed_at"])
+        return np.where(talked == NEVER, FOREVER, talked)
+
+    @cached_property
+    def therapist(self) -> np.ndarray:
+        """Therapist of each session row as a number, -1 where unknown."""
+        return self._codes("therapist_id")
+
+    @cached_property
+    def clinic(self) -> np.ndarray:
+        """Clinic of each session row as a number, -1 where unknown."""
+        return self._codes("clinic_id")
+
+    def _codes(self, column: str) -> np.ndarray:
+        if column not in self.tables.sessions:
+            return np.full(len(self.tables.sessions), -1, dtype=np.int64)
+        codes, _ = pd.factorize(self.tables.sessions[column], sort=True)
+        return codes.astype(np.int64)
+
+    def _facts(self, rows: np.ndarray, at: np.ndarray, values: dict[str, np.ndarray], *ties: np.ndarray,
+               episode: np.ndarray | None = None) -> Facts:
+        owner = (self.belongs.session if episode is None else episode)[rows]
+        known = np.asarray(at) <= self.extraction
+        return Facts.sorted(owner[known], np.asarray(at)[known], len(self.episodes),
+                            {name: np.asarray(value)[known] for name, value in values.items()},
+                            *(np.asarray(tie)[known] for tie in ties))
+
+
+def days(span: np.ndarray | float) -> np.ndarray:
+    """Days in a span of seconds."""
+    return np.asarray(span) / DAY
