@@ -1,0 +1,175 @@
+"""What is asked, and of what: a timeline with what its messages say, and the moments at which features are read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from dropout.features.baseline import Covariates, covariates
+from dropout.messages.reader import INTENTS, read_intents
+from dropout.timeline import DAY, NEVER, Facts, Moments, Timeline, seconds
+from dropout.timeline.cancellations import Spells, runs_of, spells
+
+MOST_MEASURES = 6
+"""Questionnaires read at most: the ones with the most scores in the tables."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A timeline and what can be worked out from it once, for all moments."""
+
+    timeline: Timeline
+    measures: tuple[str, ...] = ()
+    """Questionnaires that are read."""
+    covariates: Covariates = field(default_factory=Covariates)
+    """Baseline covariates that are read."""
+    gap_days: int = 60
+    """Days without an attended session after which a client is counted as gone in the rates of therapists."""
+
+    @classmethod
+    def of(cls, timeline: Timeline, exclude: Collection[str] = (), gap_days: int = 60) -> Evidence:
+        """Evidence with all the questionnaires and covariates that the tables offer."""
+        return cls(timeline, tuple(timeline.measure_names[:MOST_MEASURES]), covariates(timeline, exclude), gap_days)
+
+    rates: dict[str, Facts] = field(default_factory=dict, repr=False)
+    """Facts about owners other than episodes, kept once worked out (see `features.therapist`)."""
+    _measures: dict[str, Facts] = field(default_factory=dict, repr=False)
+
+    def measure(self, name: str) -> Facts:
+        """Scores of one questionnaire."""
+        if name not in self._measures:
+            self._measures[name] = self.timeline.measure(name)
+        return self._measures[name]
+
+    @cached_property
+    def therapist_runs(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each attended session, changes of therapist so far and sessions in a row with the present one."""
+        return runs_of(self.timeline.attended, "therapist")
+
+    @cached_property
+    def spells(self) -> Spells:
+        """Spells of cancelling."""
+        return spells(self.timeline)
+
+    @cached_property
+    def messages(self) -> Facts:
+        """Messages from clients."""
+        return self.timeline.messages("client")
+
+    @cached_property
+    def clinic_messages(self) -> Facts:
+        """Messages from the clinic."""
+        return self.timeline.messages("clinic")
+
+    @cached_property
+    def intents(self) -> np.ndarray:
+        """Probability of each intent for every row of `messages` (rows by five)."""
+        table = self.timeline.tables.messages
+        if table is None or not len(table):
+            return np.zeros((0, len(INTENTS)))
+        mine = table["sender"].to_numpy(object) == "client"
+        result = np.zeros((len(table), len(INTENTS)))
+        result[:, INTENTS.index("other")] = 1.0
+        if mine.any():
+            result[mine] = read_intents(table.loc[mine, "text"]).to_numpy()
+        return result
+
+
+@dataclass(frozen=True)
+class View:
+    """Evidence as seen at some moments.
+
+    Every read goes through the moments: `count`, `last`, `days_since` and so on look only at what was known by then.
+    """
+
+    evidence: Evidence
+    moments: Moments
+    _cache: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def timeline(self) -> Timeline:
+        """The timeline under the evidence."""
+        return self.evidence.timeline
+
+    @property
+    def episode(self) -> np.ndarray:
+        """Episode of each moment."""
+        return self.moments.episode
+
+    @property
+    def at(self) -> np.ndarray:
+        """Second of each moment."""
+        return self.moments.at
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+    def position(self, facts: Facts) -> np.ndarray:
+        """Position just after the last fact known at each moment (remembered, as many features ask for it)."""
+        name = f"{id(facts)}"
+        if name not in self._cache:
+            self._cache[name] = facts.position(self.episode, self.at)
+        return self._cache[name]
+
+    def begin(self, facts: Facts) -> np.ndarray:
+        """Position of the first fact of each moment's episode."""
+        return facts.begin(self.episode)
+
+    def count(self, facts: Facts) -> np.ndarray:
+        """Number of facts known at each moment, as float."""
+        return (self.position(facts) - self.begin(facts)).astype(float)
+
+    def total(self, facts: Facts, name: str) -> np.ndarray:
+        """Sum of a value over the facts known at each moment, as float."""
+        return facts.total_between(name, self.begin(facts), self.position(facts)).astype(float)
+
+    def recent_total(self, facts: Facts, name: str, last: int) -> np.ndarray:
+        """Sum of a value over the last few facts known at each moment."""
+        stop = self.position(facts)
+        return facts.total_between(name, np.maximum(stop - last, self.begin(facts)), stop).astype(float)
+
+    def window_total(self, facts: Facts, name: str, days: float) -> np.ndarray:
+        """Sum of a value over the facts of the last `days` days before each moment."""
+        earlier = facts.position(self.episode, self.at - int(days * DAY))
+        return facts.total_between(name, np.minimum(earlier, self.position(facts)), self.position(facts)).astype(float)
+
+    def last(self, facts: Facts, name: str, back: int = 0) -> np.ndarray:
+        """Value of the last fact known at each moment, or the one `back` before it; NaN where there is none."""
+        position = self.position(facts) - 1 - back
+        there = position >= self.begin(facts)
+        result = np.full(len(self), np.nan)
+        values = facts.at if name == "at" else facts.values[name]
+        result[there] = values[position[there]]
+        return result
+
+    def first(self, facts: Facts, name: str) -> np.ndarray:
+        """Value of the first fact known at each moment; NaN where there is none."""
+        there = self.position(facts) > self.begin(facts)
+        result = np.full(len(self), np.nan)
+        result[there] = facts.values[name][self.begin(facts)[there]]
+        return result
+
+    def days_since(self, facts: Facts) -> np.ndarray:
+        """Days from the last fact known to the moment; NaN where there is none."""
+        last = self.last(facts, "at")
+        return (self.at - last) / DAY
+
+    def since(self, seconds: np.ndarray) -> np.ndarray:
+        """Days from each of these times to the moment; NaN where the time is missing or still to come."""
+        seconds = np.asarray(seconds)
+        return np.where((seconds == NEVER) | (seconds > self.at), np.nan, (self.at - seconds) / DAY)
+
+    def sent_at(self, message: np.ndarray) -> np.ndarray:
+        """Second at which each of these rows of `messages` was sent; `NEVER` for -1."""
+        table = self.timeline.tables.messages
+        if table is None or not len(table):
+            return np.full(len(message), NEVER)
+        return np.where(message >= 0, seconds(table["sent_at"])[message], NEVER)
+
+    def of_episode(self, column: str) -> pd.Series:
+        """A column of the episodes, one value per moment."""
+        return self.timeline.episodes[column].iloc[self.episode]

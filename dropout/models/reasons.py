@@ -1,0 +1,67 @@
+"""Reasons for a score: what raises it, in words that someone can act on.
+
+What a feature adds to the additive log odds, against the average moment of training. Only what can be acted on or asked
+about is named (a silence, a missing booking, an unanswered message, a drop in the alliance); who somebody is, never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from dropout.features.feature import Feature
+from dropout.models.learner import Learner
+
+MOST = 4
+"""Reasons given at most."""
+
+SMALLEST = 0.05
+"""Log odds below which a feature is no reason."""
+
+NEVER_SHOWN = ("baseline", "calendar")
+"""Groups that are never given as a reason."""
+
+
+def reasons(
+    learner: Learner, values: pd.DataFrame, features: Mapping[str, Feature], group_of: Mapping[str, str]
+) -> list[list[str]]:
+    """Up to four reasons for each row, the strongest first.
+
+    Parameters
+    ----------
+    learner : Learner
+        Its first question is explained: for risk whether the client has already left, the part that can be acted on.
+    values : DataFrame, rows by features
+    features : what each column is
+    group_of : group of each column
+    """
+    if not len(values):
+        return []
+    added = learner.contributions(values, 0)
+    names = [name for name in added.columns
+             if name in features and features[name].reason and group_of.get(name) not in NEVER_SHOWN]
+    names = [name for name in names if name in values]
+    if not names:
+        return [[] for _ in range(len(values))]
+    strength = added[names].to_numpy()
+    worth = values[names].to_numpy(float)
+    # A flag that is not set, or a value that is unknown or nothing, may move a probability but is no reason.
+    strength = np.where(np.isnan(worth) | ((worth == 0) & ~_change(names)), 0.0, strength)
+    order = np.argsort(-strength, axis=1, kind="stable")[:, : MOST * 2]
+    result = []
+    for i, columns in enumerate(order):
+        said: list[str] = []
+        for j in columns:
+            if strength[i, j] < SMALLEST or len(said) == MOST:
+                break
+            sentence = features[names[j]].reason.format(value=worth[i, j])
+            if sentence not in said:
+                said.append(sentence)
+        result.append(said)
+    return result
+
+
+def _change(names: list[str]) -> np.ndarray:
+    return np.array([name.endswith("_drop") for name in names])
