@@ -89,16 +89,17 @@ class Gap:
         """Endings by the gap alone: `dropout` or `ongoing`."""
         now = np.full(len(timeline), timeline.extraction)
         episode = np.arange(len(timeline))
-        last = timeline.attended.last_at(episode, now)
+        last = timeline.took_place.last_at(episode, now)
         silent_from = np.where(last == NEVER, timeline.begins, last)
         due = silent_from + self.days * DAY
         ahead = timeline.bookings.count(episode, now) - timeline.releases.count(episode, now)
         lapsed = timeline.releases.last_at(episode, now)
+        told = timeline.attended.last_at(episode, now)
         gone = (due <= now) & (ahead == 0)
         return Endings(
             ending=np.where(gone, DROPOUT, ONGOING),
             at=np.where(gone, last, NEVER),
-            known=np.where(gone, np.maximum(due, lapsed), FOREVER),
+            known=np.where(gone, np.maximum(np.maximum(due, lapsed), told), FOREVER),
         )
 
 
@@ -127,7 +128,7 @@ class ClosureReason:
         reason = timeline.episodes["closure_reason"].map(ENDING_OF_REASON).to_numpy(float)
         recorded = ~np.isnan(reason) & (timeline.closed <= timeline.extraction)
         ending = np.where(recorded, np.nan_to_num(reason).astype(np.int64), rest.ending)
-        last = timeline.attended.last_at(np.arange(len(timeline)), np.full(len(timeline), timeline.extraction))
+        last = timeline.took_place.last_at(np.arange(len(timeline)), np.full(len(timeline), timeline.extraction))
         at = np.where(recorded, np.where(ending == DROPOUT, last, timeline.closed), rest.at)
         return Endings(ending, at, np.where(recorded, timeline.closed, rest.known))
 
@@ -149,10 +150,10 @@ def episodes_table(timeline: Timeline, definition: Definition = DEFAULT) -> pd.D
     found = definition.endings(timeline)
     episode = np.arange(len(timeline))
     now = np.full(len(timeline), timeline.extraction)
-    n_attended = timeline.attended.count(episode, now)
-    begin = timeline.attended.begin(episode)
+    n_attended = timeline.took_place.count(episode, now)
+    begin = timeline.took_place.begin(episode)
     first = np.full(len(timeline), NEVER)
-    first[n_attended > 0] = timeline.attended.at[begin[n_attended > 0]]
+    first[n_attended > 0] = timeline.took_place.at[begin[n_attended > 0]]
     table = timeline.episodes[["client_id", "episode_id", "opened_at", "closed_at", "closure_reason"]].copy()
     table["opened_at"] = table["opened_at"].where(table["opened_at"].notna(), timeline.episodes["begins_at"])
     table["ending"] = np.array(ENDINGS)[found.ending]
@@ -161,6 +162,6 @@ def episodes_table(timeline: Timeline, definition: Definition = DEFAULT) -> pd.D
     table["never_started"] = n_attended == 0
     table["n_attended"] = n_attended
     table["first_attended_at"] = times(first)
-    table["last_attended_at"] = times(timeline.attended.last_at(episode, now))
+    table["last_attended_at"] = times(timeline.took_place.last_at(episode, now))
     table.attrs["definition"] = definition.name
     return table

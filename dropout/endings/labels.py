@@ -38,7 +38,7 @@ def risk_labels(timeline: Timeline, definition: Definition, moments: Moments) ->
     """In which interval after each moment a dropout attended for the last time, and which intervals are known."""
     found = definition.endings(timeline)
     end = np.full(len(timeline), timeline.extraction)
-    last = timeline.attended.last_at(np.arange(len(timeline)), end)[moments.episode]
+    last = timeline.took_place.last_at(np.arange(len(timeline)), end)[moments.episode]
     last = np.where(last == NEVER, moments.at - 1, last)
     ending = found.ending[moments.episode]
     interval = np.full(len(moments), len(HORIZONS))
@@ -63,7 +63,7 @@ def never_again(timeline: Timeline, definition: Definition, moments: Moments) ->
         the same time to show.
     """
     end = np.full(len(moments), timeline.extraction)
-    gone = timeline.attended.last_at(moments.episode, end) <= moments.at
+    gone = timeline.took_place.last_at(moments.episode, end) <= moments.at
     ended = definition.endings(timeline).ending[moments.episode] != ONGOING
     mature = moments.at <= timeline.extraction - definition.maturity_days * DAY
     return gone, mature & (~gone | ended)
@@ -71,8 +71,8 @@ def never_again(timeline: Timeline, definition: Definition, moments: Moments) ->
 
 def days_to_return(timeline: Timeline, moments: Moments) -> np.ndarray:
     """Days from each moment to the next attended session of the episode; infinite where there is none on record."""
-    position = timeline.attended.position(moments.episode, moments.at)
-    there = position < timeline.attended.first[moments.episode + 1]
+    position = timeline.took_place.position(moments.episode, moments.at)
+    there = position < timeline.took_place.first[moments.episode + 1]
     result = np.full(len(moments), np.inf)
-    result[there] = (timeline.attended.at[position[there]] - moments.at[there]) / DAY
+    result[there] = (timeline.took_place.at[position[there]] - moments.at[there]) / DAY
     return result

@@ -6,7 +6,6 @@ import numpy as np
 
 from dropout.features.feature import Columns, Feature, Group
 from dropout.features.view import View
-from dropout.timeline.cancellations import running_count
 from dropout.timeline.facts import DAY
 
 PRIOR_SESSIONS = 4.0
@@ -21,20 +20,20 @@ FEATURES = (
     Feature("n_client_cancelled", "sessions the client cancelled", "sessions", "sessions", "log"),
     Feature("n_late_cancel", "of those, sessions cancelled late", "sessions", "sessions", "log"),
     Feature("n_clinic_cancel", "sessions the clinic cancelled", "sessions", "sessions", "log",
-            "the clinic cancelled {value:.0f} of their sessions"),
+            "the clinic cancelled {value:.0f} of their sessions", least=2),
     Feature("no_show_rate", "share of due sessions missed without a word, drawn towards the usual rate",
-            "share", "sessions", "linear", "misses {value:.0%} of sessions without a word"),
+            "share", "sessions", "linear", "misses {value:.0%} of sessions without a word", least=0.12),
     Feature("cancel_rate", "share of due sessions the client cancelled, drawn towards the usual rate",
-            "share", "sessions", "linear", "cancels {value:.0%} of sessions"),
+            "share", "sessions", "linear", "cancels {value:.0%} of sessions", least=0.2),
     Feature("missed_run", "sessions missed or cancelled by the client since the last attended one",
-            "sessions", "sessions", "log", "{value:.0f} sessions missed in a row"),
+            "sessions", "sessions", "log", "{value:.0f} sessions missed in a row", least=2),
     Feature("no_show_run", "sessions missed without a word since the last attended one", "sessions", "sessions", "log",
-            "{value:.0f} missed without a word since last seen"),
+            "{value:.0f} missed without a word since last seen", least=2),
     Feature("missed_last_5", "of the last five sessions, those missed or cancelled by the client", "sessions",
-            "sessions", "linear", "missed {value:.0f} of the last five sessions"),
+            "sessions", "linear", "missed {value:.0f} of the last five sessions", least=2),
     Feature("attended_28d", "sessions attended in the last 28 days", "sessions", "sessions", "linear"),
     Feature("missed_28d", "sessions missed or cancelled by the client in the last 28 days", "sessions", "sessions",
-            "linear", "{value:.0f} sessions missed in the last four weeks"),
+            "linear", "{value:.0f} sessions missed in the last four weeks", least=2),
     Feature("last_no_show", "the latest session was missed without a word", "0 or 1", "sessions", "flag",
             "missed the latest session without a word"),
     Feature("last_client_cancelled", "the latest outcome is a cancellation by the client", "0 or 1", "sessions",
@@ -58,10 +57,6 @@ def group(view: View) -> Group:
 def compute(view: View) -> Columns:
     """Attendance at each moment."""
     outcomes = view.timeline.outcomes
-    values = outcomes.values
-    for name in ("missed", "no_show"):
-        if f"{name}_run" not in values:
-            values[f"{name}_run"] = running_count(values[name], values["attended"], outcomes.first)
     attended, no_show = view.total(outcomes, "attended"), view.total(outcomes, "no_show")
     cancelled = view.total(outcomes, "cancelled_by_client")
     due = attended + no_show + cancelled
@@ -75,8 +70,8 @@ def compute(view: View) -> Columns:
         "n_clinic_cancel": view.total(outcomes, "clinic_cancel"),
         "no_show_rate": (no_show + PRIOR_SESSIONS * USUAL_NO_SHOW) / (due + PRIOR_SESSIONS),
         "cancel_rate": (cancelled + PRIOR_SESSIONS * USUAL_CANCEL) / (due + PRIOR_SESSIONS),
-        "missed_run": np.nan_to_num(view.last(outcomes, "missed_run")),
-        "no_show_run": np.nan_to_num(view.last(outcomes, "no_show_run")),
+        "missed_run": np.nan_to_num(view.last_of(outcomes, view.evidence.missed_run)),
+        "no_show_run": np.nan_to_num(view.last_of(outcomes, view.evidence.no_show_run)),
         "missed_last_5": view.recent_total(outcomes, "missed", 5),
         "attended_28d": view.window_total(outcomes, "attended", 28),
         "missed_28d": view.window_total(outcomes, "missed", 28),

@@ -5,6 +5,7 @@ What a person is like when they come. They may inform a probability; they are ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dropout.features.feature import Columns, Feature, Group
+from dropout.tables.kinds import TRUTHS
 from dropout.timeline import Moments, Timeline
 from dropout.timeline.membership import EPISODE_COLUMNS
 
@@ -88,22 +90,57 @@ def compute(timeline: Timeline, moments: Moments, chosen: Covariates) -> Columns
     """Covariates of the client and the episode at each moment; NaN where the tables no longer have a column."""
     there = {(table, column): values for table, column, values in _extra_columns(timeline)}
     nothing = pd.Series(np.nan, index=range(len(timeline)))
+    # What stands in the table of episodes is known from the opening; a client is known with their first session.
+    unknown = {"episodes": timeline.recorded_at[moments.episode] > moments.at}
     columns: Columns = {}
     for key in chosen.numbers:
-        values = there.get(key, nothing)
-        value = _as_numbers(values)[moments.episode]
+        value = _as_numbers(there.get(key, nothing))[moments.episode]
+        value[unknown.get(key[0], False)] = np.nan
         if key[1] == "birth_year":
             columns["age"] = 1970 + np.floor(moments.at / (365.2425 * 86_400)) - value
         else:
             columns[key[1]] = value
     for key, names in chosen.levels.items():
-        text = there.get(key, nothing).astype(object)
-        missing = text.isna().to_numpy()
-        text = text.astype(str)
+        values = there.get(key, nothing)
+        missing = values.isna().to_numpy()
+        codes, found = pd.factorize(values.astype(object))
+        keys = np.array([_reading(value) for value in found] + [None], dtype=object)[codes]
         for level in names:
-            flag = np.where(missing, np.nan, (text == level).to_numpy())
-            columns[f"{key[1]} = {level}"] = flag[moments.episode].astype(float)
+            flag = np.where(missing, np.nan, keys == _reading(level)).astype(float)[moments.episode]
+            flag[unknown.get(key[0], False)] = np.nan
+            columns[f"{key[1]} = {level}"] = flag
     return columns
+
+
+def _reading(value: object) -> object:
+    """A value as a number where it can be read as one, else as text.
+
+    A column that holds numbers alone comes as numbers, though in training it may have held words too.
+    """
+    text = str(value).strip()
+    if text.lower() in TRUTHS:
+        return TRUTHS[text.lower()]
+    if re.match(r"[+-]?0\d", text):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def not_learnt(timeline: Timeline, chosen: Covariates, exclude: Collection[str] = ()) -> list[str]:
+    """What these tables have that a model with the chosen covariates does not know, in words."""
+    found = []
+    used = {*chosen.numbers, *chosen.levels}
+    for table, column, values in _extra_columns(timeline):
+        if (table, column) in chosen.levels:
+            strangers = ~values.dropna().astype(str).isin(chosen.levels[table, column])
+            if strangers.any():
+                found.append(f"{table}.{column} has levels that training did not have, or too rarely, in "
+                             f"{int(strangers.sum()):,} episodes")
+        elif (table, column) not in used and column not in exclude and column not in chosen.left_out:
+            found.append(f"{table}.{column} was not in training and is not used")
+    return found
 
 
 def _extra_columns(timeline: Timeline) -> Iterator[tuple[str, str, pd.Series]]:

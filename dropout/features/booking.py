@@ -13,9 +13,9 @@ FEATURES = (
     Feature("nothing_booked", "no session stands booked ahead", "0 or 1", "sessions", "flag", "no session booked"),
     Feature("n_booked_ahead", "sessions that stand booked ahead", "sessions", "sessions", "log"),
     Feature("days_to_next", "days until the next booked session", "days", "sessions", "log",
-            "next session only in {value:.0f} days"),
+            "next session only in {value:.0f} days", least=10),
     Feature("unbooked_days", "days for which nothing has been booked ahead, 0 while something is", "days", "sessions",
-            "log", "nothing booked for {value:.0f} days"),
+            "log", "nothing booked for {value:.0f} days", least=2),
     Feature("lead_days", "days between booking and start of the latest booking made", "days", "sessions", "log"),
     Feature("days_since_booking", "days since the latest booking was made", "days", "sessions", "log"),
     Feature("booked_since_attended", "a booking was made since the client was last seen", "0 or 1", "sessions", "flag"),
@@ -37,15 +37,14 @@ def compute(view: View) -> Columns:
     has = ahead > 0
     next_at = next_start(view, ahead)
     released = view.days_since(view.timeline.releases)
-    episode_days = (view.at - view.timeline.begins[view.episode]) / DAY
-    since_attended = view.last(view.timeline.attended, "at")
+    since_attended = view.last(view.timeline.attended, "seen")
     made = view.last(bookings, "at")
     return {
         "booked_ahead": has.astype(float),
         "nothing_booked": (~has).astype(float),
         "n_booked_ahead": ahead,
         "days_to_next": np.where(has, (next_at - view.at) / DAY, np.nan),
-        "unbooked_days": np.where(has, 0.0, np.where(np.isnan(released), episode_days, released)),
+        "unbooked_days": np.where(has, 0.0, np.where(np.isnan(released), view.episode_days, released)),
         "lead_days": view.last(bookings, "lead") / DAY,
         "days_since_booking": view.days_since(bookings),
         "booked_since_attended": (made > np.nan_to_num(since_attended, nan=-np.inf)).astype(float),

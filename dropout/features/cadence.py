@@ -6,25 +6,25 @@ import numpy as np
 
 from dropout.features.feature import Columns, Feature, Group
 from dropout.features.view import View
-from dropout.timeline.facts import DAY, Facts
+from dropout.timeline.facts import DAY
 
 USUAL_GAP_DAYS = 7.0
 """Gap assumed until a client has shown a rhythm of their own: weekly, the commonest."""
 
 FEATURES = (
     Feature("days_since_attended", "days since the last attended session, or since the episode began", "days",
-            "sessions", "log", "not seen for {value:.0f} days"),
+            "sessions", "log", "not seen for {value:.0f} days", least=10),
     Feature("usual_gap_days", "median of the last five gaps between attended sessions", "days", "sessions", "log"),
     Feature("silence_ratio", "days since last seen divided by the usual gap", "times the usual gap", "sessions", "log",
-            "silent for {value:.1f} times their usual gap"),
+            "not seen for {value:.1f} times their usual gap", least=1.5),
     Feature("overdue_days", "days since last seen beyond the usual gap, 0 if not yet overdue", "days", "sessions",
-            "log", "{value:.0f} days beyond their usual gap"),
+            "log", "{value:.0f} days beyond their usual gap", least=3),
     Feature("last_gap_ratio", "the latest gap between attended sessions divided by the usual one",
-            "times the usual gap", "sessions", "log", "sessions have become further apart"),
+            "times the usual gap", "sessions", "log", "sessions have become further apart", least=1.3),
     Feature("episode_days", "days since the episode began", "days", "episodes, sessions", "log"),
     Feature("attended_per_week", "sessions attended per week of the episode", "sessions a week", "sessions", "linear"),
     Feature("days_since_contact", "days since the client was last seen, cancelled, booked or wrote", "days",
-            "sessions, messages", "log", "no word for {value:.0f} days"),
+            "sessions, messages", "log", "no word for {value:.0f} days", least=10),
 )
 
 
@@ -36,18 +36,16 @@ def group(view: View) -> Group:
 def compute(view: View) -> Columns:
     """Cadence at each moment."""
     attended = view.timeline.attended
-    if "usual_gap" not in attended.values:
-        attended.values["usual_gap"] = median_of_last_gaps(attended)
-    episode_days = (view.at - view.timeline.begins[view.episode]) / DAY
-    since = view.days_since(attended)
+    episode_days = view.episode_days
+    since = view.days_since(attended, "seen")
     since = np.where(np.isnan(since), episode_days, since)
-    usual = view.last(attended, "usual_gap")
+    usual = view.last_of(attended, view.evidence.usual_gap)
     usual = np.where(np.isnan(usual), USUAL_GAP_DAYS, usual)
     gap = view.last(attended, "gap")
     gap = np.where(np.isnan(gap) | (gap < 0), np.nan, gap / DAY)
     contact = np.nanmin(np.stack([
         since, view.days_since(view.timeline.bookings), view.days_since(view.evidence.spells.cancellations),
-        view.days_since(view.evidence.messages),
+        view.days_since(view.evidence.messages, "sent"),
     ]), axis=0) if len(view) else since
     floor = np.maximum(usual, 1.0)
     return {
@@ -60,19 +58,3 @@ def compute(view: View) -> Columns:
         "attended_per_week": view.count(attended) / np.maximum(episode_days / 7.0, 1.0),
         "days_since_contact": contact,
     }
-
-
-def median_of_last_gaps(attended: Facts, last: int = 5) -> np.ndarray:
-    """Median in days of the last few gaps up to each attended session; NaN at the first of an episode."""
-    gap = np.where(attended.values["gap"] < 0, np.nan, attended.values["gap"] / DAY)
-    result = np.full(len(gap), np.nan)
-    if not len(gap):
-        return result
-    rank = np.arange(len(gap)) - attended.first[attended.owner]
-    columns = np.full((len(gap), last), np.nan)
-    for back in range(last):
-        there = rank > back
-        columns[there, back] = gap[np.flatnonzero(there) - back]
-    some = rank > 0
-    result[some] = np.nanmedian(columns[some], axis=1)
-    return result

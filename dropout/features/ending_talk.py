@@ -31,10 +31,11 @@ def group(view: View) -> Group:
 
 def compute(view: View) -> Columns:
     """Plan and talk as known at each moment."""
-    planned = view.of_episode("planned_sessions").to_numpy(float)
+    on_record = view.timeline.recorded_at[view.episode] <= view.at
+    planned = np.where(on_record, view.of_episode("planned_sessions").to_numpy(float), np.nan)
     attended = view.count(view.timeline.attended)
     discussed = view.timeline.ending_discussed[view.episode]
-    said = discussed <= view.at
+    said = on_record & (discussed <= view.at)
     return {
         "planned_left": planned - attended,
         "plan_share": attended / np.maximum(planned, 1.0),

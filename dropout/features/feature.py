@@ -31,6 +31,10 @@ class Feature:
     reason : str or None
         What to tell a clinician when it raises a risk, with `{value}` where the value goes. None where there is
         nothing to be done about it, or where it must not be shown (who somebody is).
+    least : float
+        Smallest value that is worth telling.
+    direction : {1, -1}
+        -1 where it is a low value that is worth telling (at most `-least`).
     """
 
     name: str
@@ -39,6 +43,8 @@ class Feature:
     table: str
     scale: Literal["linear", "log", "flag"] = "linear"
     reason: str | None = None
+    least: float = 0.0
+    direction: Literal[1, -1] = 1
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,18 @@ RECENT = 3
 def features_of(measure: str) -> tuple[Feature, ...]:
     """The features of one questionnaire."""
     known = MEASURES.get(measure)
-    worse = None if known is None else (
-        "{measure} has fallen since last time" if known.higher_is == "better" else "{measure} has risen since last time")
+    title = measure if known is None else known.title.partition(",")[0]
+    worse = None if known is None else f"{title} has {'fallen' if known.higher_is == 'better' else 'risen'} since last time"
     return (
         Feature(f"{measure}_last", f"latest {measure} score", "points", "measures"),
         Feature(f"{measure}_change", f"latest {measure} score less the first", "points", "measures"),
         Feature(f"{measure}_drop", f"latest {measure} score less the one before", "points", "measures",
-                reason=worse and worse.format(measure=measure)),
+                reason=worse, least=1, direction=-1 if known is not None and known.higher_is == "better" else 1),
         Feature(f"{measure}_recent", f"latest {measure} score less the one {RECENT} measurements earlier", "points",
                 "measures"),
         Feature(f"{measure}_n", f"{measure} scores so far", "scores", "measures", "log"),
         Feature(f"{measure}_days", f"days since {measure} was last measured", "days", "measures", "log",
-                f"{measure} not measured for " + "{value:.0f} days"),
+                f"{title} not measured for " + "{value:.0f} days", least=28),
         Feature(f"{measure}_sessions_since", f"sessions attended since {measure} was last measured", "sessions",
                 "measures, sessions", "log"),
     )
@@ -55,7 +55,7 @@ def compute(view: View) -> Columns:
         score = [view.last(facts, "score", back) / FIXED_POINT for back in (0, 1, RECENT)]
         first = view.first(facts, "score") / FIXED_POINT
         count = view.count(facts)
-        measured = view.last(facts, "at")
+        measured = view.last(facts, "measured")
         seen_then = view.timeline.attended.count(
             view.episode, np.where(np.isnan(measured), view.at, measured).astype(np.int64))
         columns |= {
@@ -64,7 +64,7 @@ def compute(view: View) -> Columns:
             f"{measure}_drop": score[0] - score[1],
             f"{measure}_recent": score[0] - np.where(np.isnan(score[2]), first, score[2]),
             f"{measure}_n": count,
-            f"{measure}_days": view.days_since(facts),
+            f"{measure}_days": view.days_since(facts, "measured"),
             f"{measure}_sessions_since": view.count(view.timeline.attended) - np.where(np.isnan(measured), 0, seen_then),
         }
     return columns

@@ -21,9 +21,9 @@ FEATURES = (
     Feature("in_spell", "the client has cancelled since they were last seen", "0 or 1", "sessions", "flag",
             "has cancelled and not been seen since"),
     Feature("days_since_cancelled", "days since the client's latest cancellation in this spell, 0 if in none", "days",
-            "sessions", "log", "cancelled {value:.0f} days ago"),
+            "sessions", "log", "cancelled {value:.0f} days ago", least=2),
     Feature("spell_cancellations", "cancellations by the client in this spell", "sessions", "sessions", "log",
-            "cancelled {value:.0f} times in a row"),
+            "cancelled {value:.0f} times in a row", least=2),
     Feature("spell_late", "the latest cancellation of this spell was late", "0 or 1", "sessions", "flag"),
 )
 

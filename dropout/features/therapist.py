@@ -3,6 +3,10 @@
 Therapists account for 5.7 to 12.6% of the variance in dropout (Zimmermann et al. 2017; Xiao et al. 2017; Saxon et al.
 2017). What was known at a moment counts an episode as a dropout once the client had been gone for the whole gap, takes
 that back if they return, and puts the recorded reason in its place when the closure is written down.
+
+Rates are given relative to the rate of all at that moment: early in any history the episodes that have ended are mostly
+short ones, so that every rate drifts with time; and nothing here grows with the number of clients in the tables, so
+that a model can be used at a clinic of another size.
 """
 
 from __future__ import annotations
@@ -19,20 +23,22 @@ from dropout.timeline.timeline import ATTENDED
 SHRINKAGE = 15.0
 """Ended episodes at which a therapist's own rate and the rate of all count alike."""
 
+IDLE_DAYS = 21.0
+"""Days without seeing anybody after which a therapist is taken to be away."""
+
 FEATURES = (
-    Feature("therapist_dropout_rate", "share of the therapist's ended episodes that were dropouts, drawn towards the rate "
-            "of all", "share", "sessions, episodes", "linear"),
-    Feature("therapist_n_ended", "episodes of the therapist that had ended", "episodes", "sessions, episodes", "log"),
-    Feature("therapist_idle_days", "days since the therapist last saw anybody", "days", "sessions", "log",
-            "their therapist has seen nobody for {value:.0f} days"),
+    Feature("therapist_dropout_ratio", "share of the therapist's ended episodes that were dropouts, drawn towards that of "
+            "all, divided by that of all", "times the share of all", "sessions, episodes", "log"),
+    Feature("therapist_away", f"the client's therapist has seen nobody for {IDLE_DAYS:.0f} days", "0 or 1", "sessions",
+            "flag", f"their therapist has seen nobody for {IDLE_DAYS:.0f} days or more"),
     Feature("n_therapist_changes", "changes of therapist between attended sessions", "changes", "sessions", "log",
             "has changed therapist"),
     Feature("sessions_with_therapist", "sessions attended since the latest change of therapist", "sessions", "sessions",
             "log"),
-    Feature("clinic_dropout_rate", "share of the clinic's ended episodes that were dropouts, drawn towards the rate of "
-            "all", "share", "sessions, episodes", "linear"),
+    Feature("clinic_dropout_ratio", "share of the clinic's ended episodes that were dropouts, drawn towards that of all, "
+            "divided by that of all", "times the share of all", "sessions, episodes", "log"),
 )
-NEEDS = {"clinic_dropout_rate": "clinic_id"}
+NEEDS = {"clinic_dropout_ratio": "clinic_id"}
 
 
 def group(view: View) -> Group:
@@ -58,15 +64,14 @@ def compute(view: View) -> Columns:
         last_seen = seen.last_at(therapist, view.at)
         runs = view.evidence.therapist_runs
         columns |= {
-            "therapist_dropout_rate": (dropped + SHRINKAGE * overall) / (ended + SHRINKAGE),
-            "therapist_n_ended": ended,
-            "therapist_idle_days": view.since(last_seen),
-            "n_therapist_changes": np.nan_to_num(_at_last(view, runs[0])),
-            "sessions_with_therapist": np.nan_to_num(_at_last(view, runs[1])),
+            "therapist_dropout_ratio": (dropped / overall + SHRINKAGE) / (ended + SHRINKAGE),
+            "therapist_away": (np.nan_to_num(view.since(last_seen)) >= IDLE_DAYS).astype(float),
+            "n_therapist_changes": np.nan_to_num(view.last_of(attended, runs[0])),
+            "sessions_with_therapist": np.nan_to_num(view.last_of(attended, runs[1])),
         }
     if "clinic_id" in sessions:
         ended, dropped = _totals(rates(view.evidence, "clinic"), current(view, timeline.clinic), view.at)
-        columns["clinic_dropout_rate"] = (dropped + SHRINKAGE * overall) / (ended + SHRINKAGE)
+        columns["clinic_dropout_ratio"] = (dropped / overall + SHRINKAGE) / (ended + SHRINKAGE)
     return columns
 
 
@@ -75,8 +80,8 @@ def current(view: View, code_of_row: np.ndarray) -> np.ndarray:
     result = np.full(len(view), -1, dtype=np.int64)
     for facts in (view.timeline.bookings, view.timeline.attended):
         row = view.last(facts, "row")
-        there = ~np.isnan(row)
-        result[there] = code_of_row[row[there].astype(np.int64)]
+        code = np.where(np.isnan(row), -1, code_of_row[np.nan_to_num(row).astype(np.int64)])
+        result = np.where(code >= 0, code, result)
     return result
 
 
@@ -97,20 +102,22 @@ def _rates(evidence: Evidence, of: str) -> Facts:
     if len(attended) > 1:
         same = attended.owner[1:] == attended.owner[:-1]
         next_at[:-1][same] = attended.at[1:][same]
-    closed = timeline.closed[attended.owner]
-    due = attended.at + gap
-    lapses = (due < next_at) & (due < closed)
-    comes_back = lapses & (next_at < closed)
-
     reason = timeline.episodes["closure_reason"].map(ENDING_OF_REASON).to_numpy(float)
-    episode = np.flatnonzero((timeline.closed <= timeline.extraction) & ~np.isnan(reason))
-    last = attended.position(episode, timeline.closed[episode]) - 1
+    # A closure without a reason says nothing about the ending: silence decides, as if it were open.
+    closing = np.where(np.isnan(reason), FOREVER, timeline.closed)
+    closed = closing[attended.owner]
+    due = np.maximum(attended.values["seen"] + gap, attended.at)
+    lapses = (due < next_at) & (due < closed)
+    comes_back = lapses & (next_at <= closed)
+
+    episode = np.flatnonzero(closing <= timeline.extraction)
+    last = attended.position(episode, closing[episode]) - 1
     seen = last >= attended.begin(episode)
     episode, last = episode[seen], last[seen]
-    was_lapsed = (lapses[last] & (due[last] < timeline.closed[episode])).astype(np.int64)
+    was_lapsed = lapses[last].astype(np.int64)
     is_dropout = (reason[episode] == DROPOUT).astype(np.int64)
 
-    at = np.concatenate([due[lapses], next_at[comes_back], timeline.closed[episode]])
+    at = np.concatenate([due[lapses], next_at[comes_back], closing[episode]])
     owners = np.concatenate([owner[lapses], owner[comes_back], owner[last]])
     ended = np.concatenate([np.ones(lapses.sum()), -np.ones(comes_back.sum()), 1 - was_lapsed]).astype(np.int64)
     dropped = np.concatenate([np.ones(lapses.sum()), -np.ones(comes_back.sum()), is_dropout - was_lapsed]).astype(np.int64)
@@ -124,20 +131,11 @@ def therapists_sessions(evidence: Evidence) -> Facts:
     if "sessions" not in evidence.rates:
         timeline = evidence.timeline
         rows = np.flatnonzero((timeline.sessions.status == ATTENDED) & (timeline.therapist >= 0))
-        rows = rows[timeline.sessions.start[rows] <= timeline.extraction]
+        known = timeline.sessions.outcome[rows]
+        rows, known = rows[known <= timeline.extraction], known[known <= timeline.extraction]
         evidence.rates["sessions"] = Facts.sorted(
-            timeline.therapist[rows], timeline.sessions.start[rows], int(timeline.therapist.max(initial=0)) + 1, {})
+            timeline.therapist[rows], known, int(timeline.therapist.max(initial=0)) + 1, {})
     return evidence.rates["sessions"]
-
-
-def _at_last(view: View, values: np.ndarray) -> np.ndarray:
-    """Value at the last attended session of each moment; NaN where there is none."""
-    attended = view.timeline.attended
-    position = view.position(attended) - 1
-    there = position >= view.begin(attended)
-    result = np.full(len(view), np.nan)
-    result[there] = values[position[there]]
-    return result
 
 
 def _totals(facts: Facts, owner: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,8 @@ import pandas as pd
 from dropout.features.baseline import Covariates, covariates
 from dropout.messages.reader import INTENTS, read_intents
 from dropout.timeline import DAY, NEVER, Facts, Moments, Timeline, seconds
-from dropout.timeline.cancellations import Spells, runs_of, spells
+from dropout.timeline.cancellations import Spells, spells
+from dropout.timeline.runs import median_of_last_gaps, running_count, runs_of
 
 MOST_MEASURES = 6
 """Questionnaires read at most: the ones with the most scores in the tables."""
@@ -49,6 +50,25 @@ class Evidence:
     def therapist_runs(self) -> tuple[np.ndarray, np.ndarray]:
         """For each attended session, changes of therapist so far and sessions in a row with the present one."""
         return runs_of(self.timeline.attended, "therapist")
+
+    @cached_property
+    def missed_run(self) -> np.ndarray:
+        """For each outcome, sessions missed or cancelled by the client since the last attended one."""
+        return self._since_attended("missed")
+
+    @cached_property
+    def no_show_run(self) -> np.ndarray:
+        """For each outcome, sessions missed without a word since the last attended one."""
+        return self._since_attended("no_show")
+
+    def _since_attended(self, name: str) -> np.ndarray:
+        outcomes = self.timeline.outcomes
+        return running_count(outcomes.values[name], outcomes.values["attended"], outcomes.first)
+
+    @cached_property
+    def usual_gap(self) -> np.ndarray:
+        """For each attended session, median in days of the last five gaps up to it; NaN at the first."""
+        return median_of_last_gaps(self.timeline.attended)
 
     @cached_property
     def spells(self) -> Spells:
@@ -88,7 +108,7 @@ class View:
 
     evidence: Evidence
     moments: Moments
-    _cache: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    _positions: dict[Facts, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def timeline(self) -> Timeline:
@@ -110,10 +130,9 @@ class View:
 
     def position(self, facts: Facts) -> np.ndarray:
         """Position just after the last fact known at each moment (remembered, as many features ask for it)."""
-        name = f"{id(facts)}"
-        if name not in self._cache:
-            self._cache[name] = facts.position(self.episode, self.at)
-        return self._cache[name]
+        if facts not in self._positions:
+            self._positions[facts] = facts.position(self.episode, self.at)
+        return self._positions[facts]
 
     def begin(self, facts: Facts) -> np.ndarray:
         """Position of the first fact of each moment's episode."""
@@ -139,10 +158,13 @@ class View:
 
     def last(self, facts: Facts, name: str, back: int = 0) -> np.ndarray:
         """Value of the last fact known at each moment, or the one `back` before it; NaN where there is none."""
+        return self.last_of(facts, facts.at if name == "at" else facts.values[name], back)
+
+    def last_of(self, facts: Facts, values: np.ndarray, back: int = 0) -> np.ndarray:
+        """Of values one per fact, that of the last fact known at each moment, or the one `back` before it; else NaN."""
         position = self.position(facts) - 1 - back
         there = position >= self.begin(facts)
         result = np.full(len(self), np.nan)
-        values = facts.at if name == "at" else facts.values[name]
         result[there] = values[position[there]]
         return result
 
@@ -153,10 +175,14 @@ class View:
         result[there] = facts.values[name][self.begin(facts)[there]]
         return result
 
-    def days_since(self, facts: Facts) -> np.ndarray:
-        """Days from the last fact known to the moment; NaN where there is none."""
-        last = self.last(facts, "at")
-        return (self.at - last) / DAY
+    def days_since(self, facts: Facts, name: str = "at") -> np.ndarray:
+        """Days from the time of the last fact known (when it became known, or another) to the moment, else NaN."""
+        return (self.at - self.last(facts, name)) / DAY
+
+    @cached_property
+    def episode_days(self) -> np.ndarray:
+        """Days since the episode began; 0 at a moment before that."""
+        return np.maximum(self.at - self.timeline.begins[self.episode], 0) / DAY
 
     def since(self, seconds: np.ndarray) -> np.ndarray:
         """Days from each of these times to the moment; NaN where the time is missing or still to come."""

@@ -7,7 +7,7 @@ import numpy as np
 from dropout.features.feature import Columns, Feature, Group
 from dropout.features.view import View
 from dropout.messages.reader import INTENTS
-from dropout.timeline.facts import DAY, FOREVER, NEVER
+from dropout.timeline.facts import DAY, FOREVER, NEVER, sort_key
 
 OTHER = INTENTS.index("other")
 
@@ -43,10 +43,11 @@ def group(view: View) -> Group:
 def compute(view: View) -> Columns:
     """Messages as known at each moment."""
     messages = view.evidence.messages
-    earlier = messages.position(view.episode, seen_at(view))
+    in_order_sent = sort_key(messages.owner, messages.values["sent"])
+    earlier = np.searchsorted(in_order_sent, sort_key(view.episode, seen_at(view)), side="right")
     count_since = view.position(messages) - np.maximum(earlier, view.begin(messages))
     lately = count_since > 0
-    sent = view.last(messages, "at")
+    sent = view.last(messages, "sent")
     replied = view.evidence.clinic_messages.last_at(view.episode, view.at)
     waiting = ~np.isnan(sent) & (np.nan_to_num(sent) > np.where(replied == NEVER, -np.inf, replied))
     telling = telling_message(view)
@@ -55,7 +56,7 @@ def compute(view: View) -> Columns:
     intents[there] = view.evidence.intents[telling[there]]
     return {
         "n_messages": view.count(messages),
-        "days_since_message": view.days_since(messages),
+        "days_since_message": view.days_since(messages, "sent"),
         "messages_since_attended": count_since.astype(float),
         "unanswered": (lately & waiting & ((view.at - np.nan_to_num(sent)) > DAY)).astype(float),
     } | {f"says_{name}": intents[:, i] for i, name in enumerate(INTENTS)}
@@ -63,7 +64,7 @@ def compute(view: View) -> Columns:
 
 def seen_at(view: View) -> np.ndarray:
     """Second at which the client was last seen by each moment; long ago where they never were."""
-    seen = view.last(view.timeline.attended, "at")
+    seen = view.last(view.timeline.attended, "seen")
     return np.where(np.isnan(seen), -FOREVER, np.nan_to_num(seen)).astype(np.int64)
 
 
@@ -76,7 +77,7 @@ def telling_message(view: View) -> np.ndarray:
     seen = seen_at(view)
     result = np.full(len(view), -1, dtype=np.int64)
     for back in reversed(range(LOOK_BACK)):
-        row, sent = view.last(messages, "row", back), view.last(messages, "at", back)
+        row, sent = view.last(messages, "row", back), view.last(messages, "sent", back)
         since = ~np.isnan(row) & (np.nan_to_num(sent) > seen)
         row = np.nan_to_num(row, nan=-1).astype(np.int64)
         tells = since & (view.evidence.intents[row, OTHER] < 0.5) if len(view.evidence.intents) else since

@@ -38,7 +38,7 @@ class Logistic:
         if rate in (0.0, 1.0):
             odds = (np.sum(y) + 0.5) / (len(y) - np.sum(y) + 0.5)
             return cls(np.zeros(x.shape[1]), float(np.log(odds)))
-        model = LogisticRegression(C=1.0 / strength, solver="newton-cholesky", max_iter=60, tol=1e-6)
+        model = LogisticRegression(C=1.0 / strength, solver="newton-cholesky", max_iter=60, tol=1e-4)
         model.fit(x, y, sample_weight=weight)
         return cls(model.coef_[0].copy(), float(model.intercept_[0]))
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dropout.endings import DEFAULT, DROPOUT, ClosureReason, Definition, Gap
 from dropout.errors import ModelError
-from dropout.features.baseline import Covariates
+from dropout.features.baseline import Covariates, not_learnt
 from dropout.features.moments import open_at
 from dropout.features.table import feature_table
 from dropout.features.view import Evidence, View
@@ -246,9 +246,9 @@ class DropoutModel:
                 or (name in table.values and len(table.values) > 0 and table.values[name].isna().all())]
         if lost:
             notes.append("in training but not in these tables, so treated as unknown: " + ", ".join(lost))
-        new = [name for name in table.features if name not in self.risk_.learner.columns]
-        if new:
-            notes.append("in these tables but not in training, so not used: " + ", ".join(new))
+        notes += not_learnt(history.timeline, self.covariates_, self.exclude)
+        notes += [f"measures of '{name}' were not in training and are not used"
+                  for name in history.timeline.measure_names if name not in self.measures_]
         if self.reschedule_ is None:
             notes.append("too few past cancellations in training: open cancellations are listed without probabilities")
         if history.known_until < self.trained_until_:

@@ -47,21 +47,18 @@ def reasons(
         return [[] for _ in range(len(values))]
     strength = added[names].to_numpy()
     worth = values[names].to_numpy(float)
-    # A flag that is not set, or a value that is unknown or nothing, may move a probability but is no reason.
-    strength = np.where(np.isnan(worth) | ((worth == 0) & ~_change(names)), 0.0, strength)
-    order = np.argsort(-strength, axis=1, kind="stable")[:, : MOST * 2]
+    # A flag that is not set, or a value that is unknown or small, may move a probability but is no reason.
+    toward = worth * np.array([features[name].direction for name in names])
+    tells = (toward > 0) & (toward >= np.array([features[name].least for name in names]))
+    strength = np.where(tells, strength, 0.0)
+    groups = [group_of.get(name, "cancellation") for name in names]
     result = []
-    for i, columns in enumerate(order):
-        said: list[str] = []
+    for i, columns in enumerate(np.argsort(-strength, axis=1, kind="stable")):
+        said: dict[str, str] = {}
         for j in columns:
             if strength[i, j] < SMALLEST or len(said) == MOST:
                 break
-            sentence = features[names[j]].reason.format(value=worth[i, j])
-            if sentence not in said:
-                said.append(sentence)
-        result.append(said)
+            # One reason a group: a long silence shows in several features, and is one thing to say.
+            said.setdefault(groups[j], str(features[names[j]].reason).format(value=worth[i, j]))
+        result.append(list(said.values()))
     return result
-
-
-def _change(names: list[str]) -> np.ndarray:
-    return np.array([name.endswith("_drop") for name in names])

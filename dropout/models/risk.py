@@ -25,7 +25,7 @@ from dropout.models.learner import Choice, Learner, Question, Task, chain, choos
 from dropout.models.reschedule import RescheduleModel, Rows, rows_at
 from dropout.timeline import DAY
 
-MOST_MOMENTS = 150_000
+MOST_MOMENTS = 100_000
 """Weekly moments learnt from at most; longer histories are asked at longer steps."""
 
 SILENCE = ("days_since_attended", "silence_ratio", "days_since_contact", "unbooked_days")

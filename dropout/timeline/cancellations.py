@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dropout.timeline.facts import Facts
+from dropout.timeline.runs import running_count
 from dropout.timeline.timeline import Timeline
 
 
@@ -66,39 +67,6 @@ def spells(timeline: Timeline) -> Spells:
         rebooked=_rebooked(timeline, cancellations),
         cancellations=cancellations,
     )
-
-
-def running_count(what: np.ndarray, until: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """For each fact, how many of `what` there were since the last `until` of the same owner, itself included.
-
-    Parameters
-    ----------
-    what, until : bool arrays, one per fact, facts in order of owner and time
-    first : int64 array
-        Position of each owner's first fact (`Facts.first`).
-    """
-    if not len(what):
-        return np.zeros(0, dtype=np.int64)
-    total = np.cumsum(what)
-    position = np.arange(len(what))
-    starts = np.repeat(first[:-1], np.diff(first))
-    reset = np.maximum.accumulate(np.where(until, position, -1))
-    inside = reset >= starts
-    base = np.where(inside, total[np.maximum(reset, 0)], total[starts] - what[starts])
-    return (total - base).astype(np.int64)
-
-
-def runs_of(facts: Facts, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """For each fact, how often a value has changed so far, and how many facts in a row have had the present value."""
-    values = facts.values[name]
-    n = len(values)
-    if not n:
-        return np.zeros(0), np.zeros(0)
-    same_owner = np.r_[False, facts.owner[1:] == facts.owner[:-1]]
-    changed = np.r_[False, values[1:] != values[:-1]] & same_owner
-    total = np.cumsum(changed)
-    begin = np.maximum.accumulate(np.where(changed | ~same_owner, np.arange(n), 0))
-    return (total - total[facts.first[facts.owner]]).astype(float), (np.arange(n) - begin + 1).astype(float)
 
 
 def _rebooked(timeline: Timeline, cancellations: Facts) -> Facts:

@@ -12,7 +12,7 @@ on who else is in the tables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Moments:
         return Moments(self.episode[which], self.at[which])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts:
     """Facts of one kind, sorted by owner and by the second at which each became known.
 
@@ -111,6 +111,10 @@ class Facts:
             first=np.concatenate([[0], np.cumsum(counts)]),
             key=key[order],
         )
+
+    def with_values(self, **values: np.ndarray) -> Facts:
+        """The same facts with more values, one per fact, in the order of the facts."""
+        return replace(self, values={**self.values, **values}, sums={})
 
     def __len__(self) -> int:
         return len(self.at)

@@ -18,6 +18,7 @@ from dropout.tables import Tables
 from dropout.tables.known import outcome_known_at
 from dropout.timeline.facts import DAY, FIXED_POINT, FOREVER, NEVER, Facts, seconds, times
 from dropout.timeline.membership import Membership, membership
+from dropout.timeline.runs import running_maximum
 
 STATUSES = ["attended", "no_show", "late_cancel", "client_cancel", "clinic_cancel", "scheduled"]
 ATTENDED, NO_SHOW, LATE_CANCEL, CLIENT_CANCEL, CLINIC_CANCEL, SCHEDULED = range(len(STATUSES))
@@ -56,7 +57,7 @@ def session_times(sessions: pd.DataFrame, extraction: int) -> SessionTimes:
     ----------
     sessions : DataFrame
     extraction : int
-        Second of the extraction date: what is in the tables was known by then.
+        Second by which all that is in the tables was known: without a date of its own, a fact is known then.
     """
     status = pd.Index(STATUSES).get_indexer(sessions["status"]).astype(np.int64)
     start = seconds(sessions["starts_at"])
@@ -92,6 +93,8 @@ class Timeline:
         One row per episode in order of client and opening (see `Membership`).
     extraction : int
         Second of the extraction date. Nothing later is in the timeline.
+    extracted : int
+        Second by which all that is in the tables was known, which may be earlier: a fact without a time was known then.
     """
 
     tables: Tables = field(repr=False)
@@ -99,14 +102,16 @@ class Timeline:
     extraction: int
     belongs: Membership = field(repr=False)
     sessions: SessionTimes = field(repr=False)
+    extracted: int
 
     @classmethod
     def of(cls, tables: Tables, extraction: np.datetime64 | None = None) -> Timeline:
         """The timeline of these tables, which must hold nothing known after `extraction`."""
         at = int(seconds(np.array([tables.extraction_at() if extraction is None else extraction]))[0])
-        times_of_sessions = session_times(tables.sessions, at)
-        belongs = membership(tables, times_of_sessions.first_known)
-        return cls(tables, belongs.episodes, at, belongs, times_of_sessions)
+        extracted = min(int(seconds(np.array([tables.extraction_at()]))[0]), at)
+        times_of_sessions = session_times(tables.sessions, extracted)
+        belongs = membership(tables, times_of_sessions.first_known, extracted)
+        return cls(tables, belongs.episodes, at, belongs, times_of_sessions, extracted)
 
     def __len__(self) -> int:
         return len(self.episodes)
@@ -118,10 +123,11 @@ class Timeline:
         """Bookings, known when they were made: `start`, `until` (stood ahead until), `lead` in seconds, `row`."""
         rows = np.flatnonzero((self.sessions.booked != NEVER) & (self.belongs.session >= 0))
         booked, start = self.sessions.booked[rows], self.sessions.start[rows]
+        # Of bookings made in one second, the last is decided by what was known then, not by what became of them.
         return self._facts(rows, booked, {
             "start": start, "until": self.sessions.ahead_until[rows], "lead": start - booked, "row": rows,
             "therapist": self.therapist[rows],
-        }, start, self.sessions.ahead_until[rows])
+        }, start, self.therapist[rows], self.clinic[rows])
 
     @cached_property
     def releases(self) -> Facts:
@@ -149,19 +155,35 @@ class Timeline:
 
     @cached_property
     def attended(self) -> Facts:
-        """Attended sessions: `gap` in seconds since the one before (-1 for the first), `therapist`, `row`."""
+        """Attended sessions, known when they start, or when they were booked if that was written down later.
+
+        `start`, `seen` (when the client was last seen, as known then: the latest start so far), `gap` (seconds from the
+        one seen before, -1 for the first), `therapist`, `row`.
+        """
         rows = np.flatnonzero((self.sessions.status == ATTENDED) & (self.belongs.session >= 0))
-        facts = self._facts(rows, self.sessions.start[rows], {"row": rows, "therapist": self.therapist[rows]},
-                            self.therapist[rows])
-        before = facts.before("at", missing=NEVER)
-        facts.values["gap"] = np.where(before == NEVER, -1, facts.at - before)
-        return facts
+        start, therapist = self.sessions.start[rows], self.therapist[rows]
+        facts = self._facts(rows, self.sessions.outcome[rows], {"row": rows, "start": start, "therapist": therapist},
+                            start, therapist)
+        facts = facts.with_values(seen=running_maximum(facts.values["start"], facts.owner))
+        before = facts.before("seen", missing=NEVER)
+        return facts.with_values(
+            gap=np.where(before == NEVER, -1, np.maximum(facts.values["start"] - before, 0)))
+
+    @cached_property
+    def took_place(self) -> Facts:
+        """Attended sessions by when they started, as far as known at the extraction date: for endings, never for features.
+
+        (A session that was booked after it started took place before it was known.)
+        """
+        known = (self.sessions.outcome <= self.extraction) & (self.belongs.session >= 0)
+        rows = np.flatnonzero((self.sessions.status == ATTENDED) & known)
+        return self._facts(rows, self.sessions.start[rows], {})
 
     @cached_property
     def fees(self) -> Facts:
         """Balance owed on the day of a session (`owed`, in thousandths of the currency)."""
         if "fee_owed" not in self.tables.sessions:
-            return self._facts(np.array([], dtype=np.int64), np.array([], dtype=np.int64), {"owed": np.array([], int)})
+            return self._no_facts("owed")
         owed = self.tables.sessions["fee_owed"].to_numpy(float)
         known = np.maximum(self.sessions.start, self.sessions.first_known)
         rows = np.flatnonzero(~np.isnan(owed) & (known <= self.extraction) & (self.belongs.session >= 0))
@@ -171,24 +193,37 @@ class Timeline:
     # -- facts of other tables -----------------------------------------------------------------------------
 
     def messages(self, sender: str = "client") -> Facts:
-        """Messages by `client` or `clinic`, known when sent: `row`, `session` (row of the session named, or -1)."""
+        """Messages by `client` or `clinic`, known when sent: `row`, `sent`."""
         table = self.tables.messages
         if table is None or not len(table):
-            return self._facts(np.array([], dtype=np.int64), np.array([], dtype=np.int64),
-                               {"row": np.array([], int)}, episode=np.array([], dtype=np.int64))
+            return self._no_facts("row", "sent")
         mine = (table["sender"].to_numpy(object) == sender) & (self.belongs.message >= 0)
         rows = np.flatnonzero(mine)
-        return self._facts(rows, seconds(table["sent_at"])[rows], {"row": rows}, rows,
-                           episode=self.belongs.message)
+        sent = seconds(table["sent_at"])[rows]
+        return self._facts(rows, np.maximum(sent, self._client_known(self.belongs.message[rows])),
+                           {"row": rows, "sent": sent}, sent, rows, episode=self.belongs.message)
 
     def measure(self, name: str) -> Facts:
-        """Scores of one questionnaire, known when measured: `score` in thousandths."""
+        """Scores of one questionnaire, known when measured: `score` in thousandths, `measured`."""
         table = self.tables.measures
-        assert table is not None, "a measure can be asked for only where there are measures"
+        if table is None or not len(table):
+            return self._no_facts("score", "measured")
         rows = np.flatnonzero((table["measure"].to_numpy(object) == name) & (self.belongs.measure >= 0))
         scores = np.rint(table["score"].to_numpy(float)[rows] * FIXED_POINT).astype(np.int64)
-        return self._facts(rows, seconds(table["measured_at"])[rows], {"score": scores}, scores,
-                           episode=self.belongs.measure)
+        measured = seconds(table["measured_at"])[rows]
+        return self._facts(rows, np.maximum(measured, self._client_known(self.belongs.measure[rows])),
+                           {"score": scores, "measured": measured}, measured, scores, episode=self.belongs.measure)
+
+    def _client_known(self, episode: np.ndarray) -> np.ndarray:
+        """When the first session of the client of each episode became known.
+
+        What an unknown client wrote or filled in is set aside, so it is known only from then on.
+        """
+        client = self.episodes["client"].to_numpy(np.int64)
+        first = np.full(len(self.belongs.clients), FOREVER)
+        mine = self.belongs.session >= 0
+        np.minimum.at(first, client[self.belongs.session[mine]], self.sessions.first_known[mine])
+        return first[client[episode]]
 
     @cached_property
     def measure_names(self) -> list[str]:
@@ -202,18 +237,23 @@ class Timeline:
 
     @cached_property
     def begins(self) -> np.ndarray:
-        """Second at which each episode began: its opening, or the first thing known of it if that came earlier."""
+        """Second at which each episode began: its opening, or the first session known of it if that came earlier."""
         return seconds(self.episodes["begins_at"])
 
     @cached_property
     def closed(self) -> np.ndarray:
         """Second at which each episode's closure became known; `FOREVER` where none is recorded.
 
-        A closure reason without a date is known at the extraction date.
+        A closure reason without a date was known by the time the tables were taken.
         """
         closed = seconds(self.episodes["closed_at"])
         undated = (closed == NEVER) & self.episodes["closure_reason"].notna().to_numpy()
-        return np.where(undated, self.extraction, np.where(closed == NEVER, FOREVER, closed))
+        return np.where(undated, self.extracted, np.where(closed == NEVER, FOREVER, closed))
+
+    @property
+    def recorded_at(self) -> np.ndarray:
+        """Second at which the row of each episode in `episodes` became known; `FOREVER` where it has none."""
+        return self.belongs.recorded_at
 
     @cached_property
     def ending_discussed(self) -> np.ndarray:
@@ -236,6 +276,10 @@ class Timeline:
             return np.full(len(self.tables.sessions), -1, dtype=np.int64)
         codes, _ = pd.factorize(self.tables.sessions[column], sort=True)
         return codes.astype(np.int64)
+
+    def _no_facts(self, *names: str) -> Facts:
+        nothing = np.array([], dtype=np.int64)
+        return self._facts(nothing, nothing, dict.fromkeys(names, nothing), episode=nothing)
 
     def _facts(self, rows: np.ndarray, at: np.ndarray, values: dict[str, np.ndarray], *ties: np.ndarray,
                episode: np.ndarray | None = None) -> Facts:

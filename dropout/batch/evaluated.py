@@ -1,0 +1,47 @@
+"""An evaluation made earlier, read from its folder, so that the page need not wait for a new one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dropout.errors import CallError
+from dropout.evaluation import Evaluation
+
+CARD = "evaluation.json"
+_TABLES = ("metrics", "calibration", "capacity")
+
+
+def read_evaluation(folder: str | Path) -> Evaluation:
+    """The evaluation in a folder that `dropout evaluate` made.
+
+    Raises
+    ------
+    CallError
+        If the folder holds none, or what it holds cannot be read.
+    """
+    card = Path(folder) / CARD
+    if not card.is_file():
+        raise CallError(f"'{folder}' holds no evaluation. "
+                        f"Make one: dropout evaluate HISTORY --model MODEL --out {folder}")
+    try:
+        held = json.loads(card.read_text(encoding="utf-8"))
+        tables = {name: _table(rows) for name, rows in held["tables"].items()}
+        lacking = [name for name in _TABLES if name not in tables]
+        if lacking:
+            raise KeyError(lacking[0])
+        return Evaluation(str(held["basis"]), tables, [str(note) for note in held["notes"]], dict(held["settings"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise CallError(f"'{card}' cannot be read as an evaluation of this version. Make it again with "
+                        "`dropout evaluate`.") from wrong
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows)
+    for name in frame:
+        if frame[name].isna().all():  # numbers of which none was known
+            frame[name] = frame[name].astype(float)
+    return frame

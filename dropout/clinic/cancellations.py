@@ -1,0 +1,209 @@
+"""Clients who cancelled and are not back: how likely it is that they never come again, and what they wrote.
+
+What a message says is given as its intent; its words are never shown. These lists name clients and are for use inside
+the clinic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dropout.clinic.lists import EPISODE, reasons_shown, require, said
+from dropout.clinic.phrases import INTENT_WORDS, NO_MESSAGE, as_time, days, short_day
+from dropout.features.moments import open_at
+from dropout.features.open_cancellations import open_cancellations
+from dropout.features.view import Evidence, View
+from dropout.history import History
+from dropout.messages.reader import INTENTS
+from dropout.timeline import DAY, times
+
+COLUMNS = [*EPISODE, "cancelled_at", "days_silent", "intent", "p_dropout", "p_return_7d", "p_return_14d",
+           "p_return_30d", "reasons"]
+
+LIKELY_GONE, LIKELY_BACK = 2 / 3, 1 / 3
+"""Chance of never coming again above which a client is called likely gone, and below which likely returning."""
+
+SAYS_BACK = ("vague_deferral", "concrete_reschedule")
+"""Intents by which a client says that they will be back."""
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """One open cancellation.
+
+    Attributes
+    ----------
+    client_id, episode_id, therapist_id : str
+    cancelled : str
+        Date of the cancellation.
+    silent : str
+        Days since, in words.
+    message : str
+        What the message said, as an intent in words.
+    p_gone : float
+        Chance that they never attend again in this episode; NaN without a model.
+    p_back : tuple of float
+        Chance that they attend within 7, 14 and 30 days.
+    reasons : tuple of str
+    """
+
+    client_id: str
+    episode_id: str
+    therapist_id: str
+    cancelled: str
+    silent: str
+    message: str
+    p_gone: float
+    p_back: tuple[float, float, float]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Open cancellations that are about equally likely to be gone.
+
+    Attributes
+    ----------
+    key : {"gone", "uncertain", "back", "unknown"}
+    name, meaning : str
+    rows : tuple of Cancelled
+    n : int
+        How many there are, listed or not.
+    """
+
+    key: str
+    name: str
+    meaning: str
+    rows: tuple[Cancelled, ...]
+    n: int
+
+
+@dataclass(frozen=True)
+class Cancellations:
+    """Open cancellations of clients in care, grouped.
+
+    Attributes
+    ----------
+    groups : tuple of Likelihood
+        Only those with somebody in them.
+    n : int
+        Open cancellations of clients in care.
+    n_said_back : int
+        Of those, how many wrote that they would be in touch or asked for another time.
+    n_on_paper : int
+        Open cancellations in episodes that the definition already counts as left; not listed here.
+    """
+
+    groups: tuple[Likelihood, ...]
+    n: int
+    n_said_back: int
+    n_on_paper: int
+
+
+GROUPS = (
+    ("gone", "Likely gone", "More than 2 chances in 3 that they never come again; the highest first."),
+    ("uncertain", "Uncertain", "Between 1 and 2 chances in 3 that they never come again; the highest first."),
+    ("back", "Likely returning", "Less than 1 chance in 3 that they never come again; the highest first."),
+    ("unknown", "Cancelled and silent",
+     "The longest silent first. There is no model here to say how likely it is that they return."),
+)
+
+
+def open_cancellations_of(history: History) -> pd.DataFrame:
+    """Open cancellations without a model: the columns of `reschedule`, its probabilities unknown."""
+    timeline = history.timeline
+    evidence = Evidence(timeline)
+    moments = open_at(timeline, timeline.extraction)
+    found = open_cancellations(View(evidence, moments))
+    which = np.flatnonzero(found.is_open)
+    episodes = timeline.episodes.iloc[moments.episode[which]]
+    message = found.message[which]
+    intent = np.full(len(which), None, dtype=object)
+    intent[message >= 0] = np.array(INTENTS)[evidence.intents[message[message >= 0]].argmax(axis=1)]
+    cancelled = found.cancelled_at[which]
+    return pd.DataFrame({
+        "client_id": episodes["client_id"].to_numpy(object),
+        "episode_id": episodes["episode_id"].to_numpy(object),
+        "cancelled_at": times(cancelled),
+        "days_silent": (timeline.extraction - cancelled) // DAY,
+        "intent": intent,
+        "reasons": [()] * len(which),
+    } | dict.fromkeys(("p_dropout", "p_return_7d", "p_return_14d", "p_return_30d"), np.nan))
+
+
+def latest_therapists(history: History) -> pd.DataFrame | None:
+    """`client_id`, `episode_id` and `therapist_id` of each episode's latest session; None where none is on record."""
+    timeline = history.timeline
+    if "therapist_id" not in history.sessions:
+        return None
+    sessions = pd.DataFrame({
+        "episode": timeline.belongs.session,
+        "attended": (history.sessions["status"] == "attended").to_numpy(),
+        "starts_at": history.sessions["starts_at"].to_numpy(),
+        "therapist_id": history.sessions["therapist_id"].to_numpy(object),
+    })
+    sessions = sessions[(sessions["episode"] >= 0) & sessions["therapist_id"].notna()]
+    latest = sessions.sort_values(["attended", "starts_at"], kind="stable").drop_duplicates("episode", keep="last")
+    episodes = timeline.episodes[EPISODE].iloc[latest["episode"].to_numpy()].reset_index(drop=True)
+    return episodes.assign(therapist_id=latest["therapist_id"].to_numpy())
+
+
+def cancelled_and_not_back(reschedule: pd.DataFrame, still_open: pd.DataFrame, therapists: pd.DataFrame | None,
+                           *, top: int) -> Cancellations:
+    """Open cancellations of clients in care, in groups.
+
+    Parameters
+    ----------
+    reschedule : DataFrame
+        Of the scores, or as `open_cancellations_of` gives it.
+    still_open : DataFrame
+        As `lists.open_episodes` gives it.
+    therapists : DataFrame or None
+        `client_id`, `episode_id` and `therapist_id`, where known.
+    top : int
+        Clients listed at most in each group.
+
+    Raises
+    ------
+    CallError
+        If `reschedule` lacks a column.
+    """
+    require(reschedule, COLUMNS, "reschedule")
+    table = reschedule.merge(still_open, on=EPISODE, how="left")
+    left = table["left"].fillna(False).astype(bool)
+    table = table[~left]
+    if therapists is None:
+        table = table.assign(therapist_id=None)
+    else:
+        table = table.merge(therapists[[*EPISODE, "therapist_id"]], on=EPISODE, how="left")
+    table = table.sort_values(["p_dropout", "days_silent", *EPISODE, "cancelled_at"],
+                              ascending=[False, False, True, True, True], kind="stable")
+    key = group_keys(table["p_dropout"].to_numpy(float))
+    groups = tuple(
+        Likelihood(name, title, meaning, tuple(_row(row) for row in table[key == name].head(top).to_dict("records")),
+                   int((key == name).sum()))
+        for name, title, meaning in GROUPS if (key == name).any())
+    return Cancellations(groups, len(table), int(table["intent"].isin(SAYS_BACK).sum()), int(left.sum()))
+
+
+def group_keys(p_gone: np.ndarray) -> np.ndarray:
+    """Which group each chance of never coming again falls into."""
+    return np.select([np.isnan(p_gone), p_gone > LIKELY_GONE, p_gone < LIKELY_BACK], ["unknown", "gone", "back"],
+                     default="uncertain")
+
+
+def _row(row: dict) -> Cancelled:
+    return Cancelled(
+        client_id=said(row["client_id"]),
+        episode_id=said(row["episode_id"]),
+        therapist_id=said(row["therapist_id"]),
+        cancelled=short_day(as_time(row["cancelled_at"])),
+        silent=days(float(row["days_silent"])),
+        message=INTENT_WORDS.get(said(row["intent"]), NO_MESSAGE),
+        p_gone=float(row["p_dropout"]),
+        p_back=(float(row["p_return_7d"]), float(row["p_return_14d"]), float(row["p_return_30d"])),
+        reasons=reasons_shown(row["reasons"]),
+    )

@@ -1,0 +1,103 @@
+"""How far to trust the page: what the model learnt from, how it did where the answer was known, what was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from dropout.clinic.phrases import counted, day_in_words, listed, sentence
+from dropout.clinic.track_record import Trial
+from dropout.history import History
+
+ENOUGH_CLIENTS = 750
+"""Below this many clients, results in development look better than they turn out (Zantvoort et al. 2024)."""
+
+KIND_WORDS = {
+    "additive": "a weighted sum of what is known about the client",
+    "boosting": "boosted decision trees",
+    "average": "the average of a weighted sum and boosted decision trees",
+}
+
+PREDICTION_WORDS = {
+    "dropout risk": "the chance of leaving",
+    "reschedule": "whether a client who cancelled comes back",
+}
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What speaks for the chances on the page, and against.
+
+    Attributes
+    ----------
+    facts : tuple of str
+        Sentences about the model; empty without one.
+    left_out : tuple of str
+        Sentences about what was left out, or could not be used.
+    trials : tuple of Trial
+        How the model did on dates whose outcome was known; empty where nobody tried.
+    """
+
+    facts: tuple[str, ...]
+    left_out: tuple[str, ...]
+    trials: tuple[Trial, ...]
+
+
+def model_facts(model: Any) -> tuple[str, ...]:
+    """Sentences about what a model learnt from and what won; empty without a model.
+
+    Parameters
+    ----------
+    model : DropoutModel or None
+    """
+    if model is None:
+        return ()
+    training = model.training
+    facts = [
+        f"The model learnt from {counted(training['n_clients'], 'client')}, "
+        f"{counted(training['n_sessions'], 'session')} and {counted(training['n_dropouts'], 'dropout')}, as known by "
+        f"{day_in_words(model.trained_until)}",
+        f"A dropout is: {model.definition_name}",
+    ]
+    if training["n_clients"] < ENOUGH_CLIENTS:
+        facts.append(f"With fewer than {ENOUGH_CLIENTS} clients to learn from, chances are less certain than they look")
+    if training.get("n_cancellations"):
+        facts.append(f"For cancellations it learnt from {counted(training['n_cancellations'], 'past cancellation')} "
+                     "and how they turned out")
+    facts += _kept(model.summary())
+    return tuple(sentence(fact) for fact in facts)
+
+
+def left_out(model: Any, scores: Any, history: History) -> tuple[str, ...]:
+    """Sentences about what was left out of the model, the scores and the tables."""
+    found: list[str] = []
+    if model is not None:
+        reasons = Counter(model.training.get("left_out", {}).values())
+        found += [f"{counted(n, 'thing')} the model could have used {'is' if n == 1 else 'are'} left out: {reason}"
+                  for reason, n in sorted(reasons.items())]
+    if scores is not None:
+        found += list(scores.notes)
+        found += [f"{counted(n, 'row')} set aside: {why}" for why, n in sorted(scores.set_aside.items())]
+    missing = [name for name in ("messages", "measures", "episodes", "clients") if getattr(history, name) is None]
+    if missing:
+        found.append(f"there is no table of {listed(missing)}, so nothing could be read from "
+                     f"{'it' if len(missing) == 1 else 'them'}")
+    if history.problems:
+        found.append(f"the check of the tables gave {counted(len(history.problems), 'warning')}; "
+                     "`dropout check` names each one")
+    return tuple(sentence(text) for text in found)
+
+
+def _kept(summary: pd.DataFrame) -> list[str]:
+    """Which kind of model won the validation, for each prediction."""
+    kept = []
+    for row in summary[summary["chosen"].astype(bool)].to_dict("records"):
+        kind = str(row["candidate"]).split(" ")[0]
+        tried = int((summary["prediction"] == row["prediction"]).sum())
+        what = PREDICTION_WORDS.get(row["prediction"], row["prediction"])
+        kept.append(f"For {what}, {tried} ways of predicting were tried on later months than they had learnt from; "
+                    f"the best, used here: {KIND_WORDS.get(kind, kind)}")
+    return kept

@@ -1,0 +1,105 @@
+"""Capacity: a clinic can make so many calls a week. How many who leave would be among those called?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dropout.evaluation.intervals import Resamples, percentiles
+
+CALLS = (5, 10, 20, 40)
+"""Lengths of the lists."""
+
+
+def found(y: np.ndarray, p: np.ndarray, calls: int | np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Events among the `calls` rows with the highest probability; all of them where there are fewer rows.
+
+    Where the last place is tied, the expected number over all ways to break the tie. With weights, a row stands for
+    that many. One number for each of `calls`.
+    """
+    calls = np.asarray(calls, dtype=float)
+    weight = np.ones(len(p)) if weight is None else weight
+    if not len(p):
+        return np.zeros(calls.shape)
+    order = np.argsort(-np.asarray(p, dtype=float), kind="stable")
+    y, p, weight = np.asarray(y, dtype=float)[order], np.asarray(p, dtype=float)[order], weight[order]
+    starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]])
+    rows, events = np.add.reduceat(weight, starts), np.add.reduceat(weight * y, starts)
+    room = np.clip(calls[..., None] - (np.cumsum(rows) - rows), 0.0, rows)
+    return (room * (events / np.maximum(rows, 1e-300))).sum(axis=-1)
+
+
+def found_at_random(y: np.ndarray, calls: int | np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Events expected among `calls` rows drawn at random; all events where there are fewer rows."""
+    calls = np.asarray(calls, dtype=float)
+    weight = np.ones(len(y)) if weight is None else weight
+    total = weight.sum()
+    return (weight * y).sum() * np.minimum(calls / total, 1.0) if total > 0 else np.zeros(calls.shape)
+
+
+def capacity_table(
+    answers: pd.DataFrame, predictors: list[str], resamples: Resamples, calls: tuple[int, ...] = CALLS
+) -> pd.DataFrame:
+    """One row per predictor and length of list: events found on an average date, against calling at random.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        `as_of`, `y` and one column of probabilities a predictor; each date is one list.
+    predictors : list of str
+    resamples : Resamples
+        Of the clients of these rows.
+    calls : lengths of the lists
+
+    Returns
+    -------
+    DataFrame
+        `predictor`, `calls`, `dates`, `n`, `clients`, `events`, `base_rate` (over all dates), `n_per_date`,
+        `events_per_date`, `found`, `found_low`, `found_high`, `random`, `random_low`, `random_high`, `share_found`
+        (of those who leave). A list longer than the clients there are has all of them.
+    """
+    dates, at = np.unique(answers["as_of"].to_numpy(), return_inverse=True)
+    lists = [np.flatnonzero(at == k) for k in range(len(dates))]
+    y = answers["y"].to_numpy(float)
+    if not len(y):
+        return pd.DataFrame()
+    lengths = np.array(calls)
+    columns = [answers[name].to_numpy(float) for name in predictors]
+
+    def on_lists(weight: np.ndarray) -> np.ndarray:
+        """Mean over dates: the predictors, and calling at random last, by lengths of the list."""
+        of_date = [[*(found(y[i], p[i], lengths, weight[i]) for p in columns),
+                    found_at_random(y[i], lengths, weight[i])] for i in lists]
+        return np.mean(of_date, axis=0)
+
+    number = on_lists(np.ones(len(y)))
+    drawn = resamples.drawn(on_lists) if resamples.counts.shape[1] > 1 else np.full((1, *number.shape), np.nan)
+    per_date = y.sum() / len(dates)
+    about = {"dates": len(dates), "n": len(y), "clients": resamples.counts.shape[1], "events": int(y.sum()),
+             "base_rate": y.mean(), "n_per_date": len(y) / len(dates), "events_per_date": per_date}
+    rows = []
+    for k, n_calls in enumerate(calls):
+        random = dict(zip(("random", "random_low", "random_high"), (number[-1, k], *percentiles(drawn[:, -1, k])),
+                          strict=True))
+        for i, name in enumerate(predictors):
+            low, high = percentiles(drawn[:, i, k])
+            rows.append({"predictor": name, "calls": n_calls, **about, "found": number[i, k], "found_low": low,
+                         "found_high": high, **random,
+                         "share_found": number[i, k] / per_date if per_date else np.nan})
+    return pd.DataFrame(rows)
+
+
+def sentence(row: pd.Series, happens: str) -> str:
+    """One row of the capacity table in words.
+
+    Parameters
+    ----------
+    row : Series
+        Row of `capacity_table`.
+    happens : str
+        What those do who are looked for ("never attend again").
+    """
+    interval = "" if np.isnan(row["found_low"]) else f" ({row['found_low']:.1f} to {row['found_high']:.1f})"
+    return (f"Of {row['n_per_date']:,.0f} clients on a date, {row['events_per_date']:.1f} {happens}. "
+            f"Calling the {row['calls']:.0f} with the highest probability finds {row['found']:.1f}{interval} of them, "
+            f"calling {row['calls']:.0f} at random {row['random']:.1f}.")

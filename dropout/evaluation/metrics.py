@@ -1,0 +1,201 @@
+"""Measures of how good probabilities are, as plain functions of what happened and what was predicted.
+
+Every function takes `y` (what happened, 0 or 1), `p` (predicted probabilities) and, if wanted, a weight a row, in this
+order. Where a measure has a meaning for true probabilities in the place of outcomes, `y` may lie anywhere between 0
+and 1. What cannot be told (a rank measure without events, a slope without spread) is NaN, never a guess.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from dropout.errors import CallError
+
+CLIP = (0.005, 0.995)
+"""Probabilities are clipped to these in a log loss, so that one certain mistake does not decide everything."""
+
+SMALLEST = 1e-6
+"""Probabilities are kept this far from 0 and 1 where their log odds are needed."""
+
+BINS = 10
+
+
+def log_loss(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Mean log loss in nats, probabilities clipped to `CLIP`. `y` may be true probabilities."""
+    y, p, weight = checked(y, p, weight)
+    p = np.clip(p, *CLIP)
+    return _mean(-(y * np.log(p) + (1.0 - y) * np.log1p(-p)), weight)
+
+
+def brier(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Mean squared distance between what happened and what was predicted (Brier 1950)."""
+    y, p, weight = checked(y, p, weight)
+    return _mean((y - p) ** 2, weight)
+
+
+def auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Chance that one to whom it happened was given a higher probability than one to whom it did not.
+
+    Ties count half. NaN where it happened to all or to none.
+    """
+    y, p, weight = checked(y, p, weight)
+    groups = _Tied(p)
+    happened, spared = groups.sums(weight * y), groups.sums(weight * (1.0 - y))
+    pairs = happened.sum() * spared.sum()
+    if pairs <= 0:
+        return np.nan
+    return float((happened * (np.cumsum(spared) - spared / 2)).sum() / pairs)
+
+
+def calibration_in_the_large(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Mean prediction less the share to whom it happened: above 0 where too much is predicted."""
+    y, p, weight = checked(y, p, weight)
+    return _mean(p - y, weight)
+
+
+def calibration_slope(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Slope of a logistic regression of what happened on the log odds predicted (Cox 1958).
+
+    1 is right; below 1 predictions are too extreme; above 1 they are too timid. NaN where predictions are all the
+    same, or where it happened to all, to none, or exactly to those with the highest predictions.
+    """
+    y, p, weight = checked(y, p, weight)
+    return logistic_line(log_odds(p), y, weight)[1]
+
+
+def calibration_error(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None, *, bins: int = BINS) -> float:
+    """Weighted mean of |mean prediction - share to whom it happened| over bins of equal count.
+
+    With true probabilities for `y` it is the calibration error against the truth. Rows with the same prediction are
+    never parted, so that the order of the rows does not matter; a constant prediction is one bin.
+    """
+    y, p, weight = checked(y, p, weight)
+    bin_of = _bins(p, weight, bins)
+    off = np.bincount(bin_of, weights=weight * (p - y), minlength=bins)
+    return float(np.abs(off).sum() / weight.sum())
+
+
+def calibration_curve(y: np.ndarray, p: np.ndarray, *, bins: int = BINS, level: float = 0.95) -> pd.DataFrame:
+    """One row a bin of equal count: `bin`, `n`, `events`, `predicted`, `observed`, `low`, `high`.
+
+    `low` and `high` are Wilson's interval for the share observed. It takes rows for independent, so where a client
+    is asked about on several dates it is somewhat too narrow.
+    """
+    y, p, weight = checked(y, p, None)
+    bin_of = _bins(p, weight, bins)
+    n = np.bincount(bin_of, minlength=bins)
+    there = n > 0
+    events = np.bincount(bin_of, weights=y, minlength=bins)[there]
+    predicted = np.bincount(bin_of, weights=p, minlength=bins)[there] / n[there]
+    low, high = wilson(events, n[there], level)
+    return pd.DataFrame({
+        "bin": np.arange(1, there.sum() + 1), "n": n[there], "events": events.astype(np.int64),
+        "predicted": predicted, "observed": events / n[there], "low": low, "high": high,
+    })
+
+
+def wilson(events: np.ndarray, n: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of Wilson's interval for a share (Wilson 1927); NaN where there are no rows."""
+    events, n = np.asarray(events, dtype=float), np.asarray(n, dtype=float)
+    z = norm.ppf(0.5 + level / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = events / n
+        middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+
+
+def log_odds(p: np.ndarray) -> np.ndarray:
+    """Log odds of probabilities, kept finite."""
+    p = np.clip(p, SMALLEST, 1.0 - SMALLEST)
+    return np.log(p) - np.log1p(-p)
+
+
+def logistic_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> tuple[float, float]:
+    """Intercept and slope of the logistic regression of y on one variable, by maximum likelihood.
+
+    (NaN, NaN) where there is no finite answer: x does not vary, y does not vary, or x parts the two kinds of y.
+    """
+    w = np.ones(len(x)) if weight is None else weight
+    used = w > 0
+    x, y, w = x[used], y[used], w[used]
+    nothing = (np.nan, np.nan)
+    if not len(x) or np.ptp(x) < 1e-12 or np.ptp(y) == 0:
+        return nothing
+    mean, spread = float(np.average(x, weights=w)), float(np.std(x))
+    z = (x - mean) / spread
+    rate = float(np.average(y, weights=w))
+    a, b = float(np.log(rate / (1.0 - rate))), 0.0
+    for _ in range(50):
+        q = 1.0 / (1.0 + np.exp(-(a + b * z)))
+        v = w * q * (1.0 - q)
+        r = w * (y - q)
+        v0, v1, v2 = v.sum(), v @ z, v @ (z * z)
+        ridge = v0 * v2 - v1 * v1
+        if ridge <= 1e-12 * max(v0 * v2, 1e-300):
+            return nothing
+        r0, r1 = r.sum(), r @ z
+        da, db = (v2 * r0 - v1 * r1) / ridge, (v0 * r1 - v1 * r0) / ridge
+        # A step so long can only come of predictions that all but part the outcomes.
+        shorter = min(1.0, 4.0 / max(abs(da), abs(db), 1e-300))
+        a, b = a + shorter * da, b + shorter * db
+        if max(abs(da), abs(db)) < 1e-9:
+            return a - b * mean / spread, b / spread
+        if abs(b) > 200:
+            return nothing
+    return nothing
+
+
+def checked(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The three as float arrays of one length, with weights of 1 where none are given.
+
+    Raises
+    ------
+    CallError
+        If lengths differ, there are no rows, something is missing, or a value lies outside 0 to 1.
+    """
+    y, p = np.asarray(y, dtype=float), np.asarray(p, dtype=float)
+    weight = np.ones(len(p)) if weight is None else np.asarray(weight, dtype=float)
+    if not len(y) == len(p) == len(weight):
+        raise CallError(f"{len(y):,} outcomes, {len(p):,} predictions and {len(weight):,} weights; "
+                        "give as many of each")
+    if not len(p):
+        raise CallError("there are no predictions to measure; give at least one")
+    for name, values in (("predictions", p), ("outcomes", y)):
+        if not (values.min() >= 0.0 and values.max() <= 1.0):
+            wrong = int((~((values >= 0.0) & (values <= 1.0))).sum())
+            raise CallError(f"{wrong:,} of {len(values):,} {name} are missing or not between 0 and 1; "
+                            "leave those rows out and say how many, or mend them")
+    return y, p, weight
+
+
+class _Tied:
+    """Rows grouped by equal value, in rising order."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.order = np.argsort(values, kind="stable")
+        ordered = values[self.order]
+        new = np.ones(len(values), dtype=bool)
+        new[1:] = ordered[1:] != ordered[:-1]
+        self.starts = np.flatnonzero(new)
+        self.group_of = np.cumsum(new) - 1
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum of a value over the rows of each group."""
+        return np.add.reduceat(values[self.order], self.starts)
+
+
+def _bins(p: np.ndarray, weight: np.ndarray, bins: int) -> np.ndarray:
+    """Bin of each row, 0 to bins - 1, by the middle rank of the rows that share its prediction."""
+    groups = _Tied(p)
+    count = groups.sums(weight)
+    middle = (np.cumsum(count) - count / 2) / count.sum()
+    bin_of = np.empty(len(p), dtype=np.int64)
+    bin_of[groups.order] = np.minimum((middle * bins).astype(np.int64), bins - 1)[groups.group_of]
+    return bin_of
+
+
+def _mean(values: np.ndarray, weight: np.ndarray) -> float:
+    return float((values * weight).sum() / weight.sum())
