@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return status or 0
     except HistoryError as error:
         n = sum(problem.severity == "error" for problem in error.problems)
-        say(f"{name}: the history cannot be used: {n:,} error{'s' if n != 1 else ''}. Nothing was written.\n{error}")
+        what = "source" if args.command == "convert" else "history"
+        say(f"{name}: the {what} cannot be used: {n:,} error{'s' if n != 1 else ''}. Nothing was written.\n{error}")
         return error.exit_status
     except DropoutError as error:
         say(f"{name}: {error}")
@@ -173,7 +174,7 @@ def evaluate(args: argparse.Namespace) -> None:
     found.write(out)
     print(f"Evaluation written to {out} ({found.basis})")
     for note in found.notes:
-        print(fill(note, 110, initial_indent="- ", subsequent_indent="  "))
+        print(fill(note, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
 
 
 def score(args: argparse.Namespace) -> None:
@@ -298,10 +299,13 @@ Made by `dropout simulate --clients {args.clients} --seed {args.seed} --scenario
 
 def _read(args: argparse.Namespace) -> History:
     """The history that the arguments name; its warnings have been shown in short."""
-    from dropout.history import read_history
+    from dropout.batch.score import stale
+    from dropout.history import read_date, read_history
 
     history = read_history(args.history, tz=args.tz, day_first=args.day_first)
     _warn(history.problems, args.history)
+    for note in stale(history.known_until, read_date(args.as_of)) if args.as_of else []:
+        say(f"Note: {note}.")
     return history
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dropout.batch.atomic import whole_folder
 from dropout.batch.folder import SCHEMAS, check_target, write_scores
@@ -130,5 +129,5 @@ def stale(extraction: np.datetime64, as_of: np.datetime64) -> list[str]:
     days = int((as_of - extraction) / np.timedelta64(1, "D"))
     if days <= STALE_DAYS:
         return []
-    return [f"the date scored, {pd.Timestamp(as_of).isoformat()}, is {days} days after the last fact in the tables "
-            f"({extraction}): every client looks silent since then. Export the tables again"]
+    return [f"the date asked for, {as_of}, is {days} days after the last fact in the tables ({extraction}): every "
+            "client looks silent since then. Export the tables again"]

@@ -10,6 +10,9 @@ from dropout.evaluation.intervals import Resamples, percentiles
 CALLS = (5, 10, 20, 40)
 """Lengths of the lists."""
 
+FEWEST_PER_LIST = 40
+"""Clients that a clinic must have on an average date for lists of its own; otherwise all share one list."""
+
 
 def found(y: np.ndarray, p: np.ndarray, calls: int | np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Events among the `calls` rows with the highest probability; all of them where there are fewer rows.
@@ -40,12 +43,14 @@ def found_at_random(y: np.ndarray, calls: int | np.ndarray, weight: np.ndarray |
 def capacity_table(
     answers: pd.DataFrame, predictors: list[str], resamples: Resamples, calls: tuple[int, ...] = CALLS
 ) -> pd.DataFrame:
-    """One row per predictor and length of list: events found on an average date, against calling at random.
+    """One row per predictor and length of list: events found on an average list, against calling at random.
+
+    There is a list for each date, and for each clinic where those are large enough (`FEWEST_PER_LIST`).
 
     Parameters
     ----------
     answers : DataFrame
-        `as_of`, `y` and one column of probabilities a predictor; each date is one list.
+        `as_of`, `clinic_id`, `y` and one column of probabilities a predictor.
     predictors : list of str
     resamples : Resamples
         Of the clients of these rows.
@@ -54,12 +59,13 @@ def capacity_table(
     Returns
     -------
     DataFrame
-        `predictor`, `calls`, `dates`, `n`, `clients`, `events`, `base_rate` (over all dates), `n_per_date`,
-        `events_per_date`, `found`, `found_low`, `found_high`, `random`, `random_low`, `random_high`, `share_found`
+        `predictor`, `calls`, `dates`, `lists`, `n`, `clients`, `events`, `base_rate` (over all lists), `n_per_list`,
+        `events_per_list`, `found`, `found_low`, `found_high`, `random`, `random_low`, `random_high`, `share_found`
         (of those who leave). A list longer than the clients there are has all of them.
     """
-    dates, at = np.unique(answers["as_of"].to_numpy(), return_inverse=True)
-    lists = [np.flatnonzero(at == k) for k in range(len(dates))]
+    lists = list(answers.groupby(["as_of", "clinic_id"], sort=True).indices.values())
+    if len(answers) < FEWEST_PER_LIST * len(lists):
+        lists = list(answers.groupby("as_of", sort=True).indices.values())
     y = answers["y"].to_numpy(float)
     if not len(y):
         return pd.DataFrame()
@@ -67,16 +73,19 @@ def capacity_table(
     columns = [answers[name].to_numpy(float) for name in predictors]
 
     def on_lists(weight: np.ndarray) -> np.ndarray:
-        """Mean over dates: the predictors, and calling at random last, by lengths of the list."""
-        of_date = [[*(found(y[i], p[i], lengths, weight[i]) for p in columns),
+        """Mean over lists: the predictors, and calling at random last, by lengths of the list."""
+        of_each = [[*(found(y[i], p[i], lengths, weight[i]) for p in columns),
                     found_at_random(y[i], lengths, weight[i])] for i in lists]
-        return np.mean(of_date, axis=0)
+        return np.mean(of_each, axis=0)
 
     number = on_lists(np.ones(len(y)))
     drawn = resamples.drawn(on_lists) if resamples.counts.shape[1] > 1 else np.full((1, *number.shape), np.nan)
-    per_date = y.sum() / len(dates)
-    about = {"dates": len(dates), "n": len(y), "clients": resamples.counts.shape[1], "events": int(y.sum()),
-             "base_rate": y.mean(), "n_per_date": len(y) / len(dates), "events_per_date": per_date}
+    events = y.sum() / len(lists)
+    about = {
+        "dates": answers["as_of"].nunique(), "lists": len(lists), "n": len(y),
+        "clients": resamples.counts.shape[1], "events": int(y.sum()), "base_rate": y.mean(),
+        "n_per_list": len(y) / len(lists), "events_per_list": events,
+    }
     rows = []
     for k, n_calls in enumerate(calls):
         random = dict(zip(("random", "random_low", "random_high"), (number[-1, k], *percentiles(drawn[:, -1, k])),
@@ -85,7 +94,7 @@ def capacity_table(
             low, high = percentiles(drawn[:, i, k])
             rows.append({"predictor": name, "calls": n_calls, **about, "found": number[i, k], "found_low": low,
                          "found_high": high, **random,
-                         "share_found": number[i, k] / per_date if per_date else np.nan})
+                         "share_found": number[i, k] / events if events else np.nan})
     return pd.DataFrame(rows)
 
 
@@ -100,6 +109,7 @@ def sentence(row: pd.Series, happens: str) -> str:
         What those do who are looked for ("never attend again").
     """
     interval = "" if np.isnan(row["found_low"]) else f" ({row['found_low']:.1f} to {row['found_high']:.1f})"
-    return (f"Of {row['n_per_date']:,.0f} clients on a date, {row['events_per_date']:.1f} {happens}. "
+    whose = "of a clinic " if row["lists"] > row["dates"] else ""
+    return (f"Of {row['n_per_list']:,.0f} clients {whose}on a date, {row['events_per_list']:.1f} {happens}. "
             f"Calling the {row['calls']:.0f} with the highest probability finds {row['found']:.1f}{interval} of them, "
             f"calling {row['calls']:.0f} at random {row['random']:.1f}.")

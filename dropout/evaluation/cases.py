@@ -85,7 +85,8 @@ def cases(history: History, definition: Definition, dates: np.ndarray) -> pd.Dat
     Returns
     -------
     DataFrame
-        `as_of`, `client_id`, `episode_id`, `days_since_attended`, `last_missed`, `own_return_rate`, `days_silent`
+        `as_of`, `client_id`, `episode_id`, `clinic_id` (of the latest session attended by then, empty where unknown),
+        `days_since_attended`, `last_missed`, `own_return_rate`, `days_silent`
         (NaN unless a cancellation is open), and the `happened` column of each question. In `.attrs["left_out"]` how
         many open episodes were left out because nothing had been attended, or for their silence; in `"undecided"`
         how many have no answer within 60 days although the time for it has passed.
@@ -142,17 +143,22 @@ def _seen(evidence: Evidence, moments: Moments) -> pd.DataFrame:
     episodes = evidence.timeline.episodes.iloc[moments.episode]
     values = feature_table(evidence, moments).values
     state = open_cancellations(View(evidence, moments))
+    attended = View(evidence, moments).last(evidence.timeline.attended, "row").astype(np.int64)
+    sessions = evidence.timeline.tables.sessions
+    clinic = (sessions["clinic_id"].fillna("").to_numpy(object)[attended] if "clinic_id" in sessions
+              else np.full(len(moments), "", dtype=object))
     silent = (moments.at - np.where(state.is_open, state.cancelled_at, moments.at)) / DAY
     missed = (values["last_no_show"] > 0) | (values["last_client_cancelled"] > 0)
     return pd.DataFrame({
         "as_of": times(moments.at),
         "client_id": episodes["client_id"].to_numpy(object),
         "episode_id": episodes["episode_id"].to_numpy(object),
+        "clinic_id": clinic,
         "days_since_attended": values["days_since_attended"].to_numpy(),
         "last_missed": missed.to_numpy().astype(float),
         "own_return_rate": values["own_return_rate"].to_numpy(),
         "days_silent": np.where(state.is_open, silent, np.nan),
-    }).astype({"client_id": "str", "episode_id": "str"})
+    }).astype({"client_id": "str", "episode_id": "str", "clinic_id": "str"})
 
 
 def _happened(history: History, definition: Definition, moments: Moments) -> dict[str, np.ndarray]:

@@ -61,7 +61,8 @@ class Answers:
     Attributes
     ----------
     frame : DataFrame
-        `as_of`, `client_id`, `episode_id`, `y`, `model`, a column for each baseline, and `true` where it is known.
+        `as_of`, `client_id`, `episode_id`, `clinic_id`, `y`, `model`, a column for each baseline, and `true` where it
+        is known.
     n_without_score : int
         Cases with a known answer to which the model gave no probability; they are in none of the figures.
     baselines_by_fold : bool
@@ -75,7 +76,7 @@ class Answers:
     @property
     def predictors(self) -> list[str]:
         """The model and the baselines."""
-        return [name for name in self.frame.columns if name not in (*KEY, "y", "true")]
+        return [name for name in self.frame.columns if name not in (*KEY, "clinic_id", "y", "true")]
 
 
 def answers(parts: Sequence[Part], question: Question, group: str, seed: int = 0) -> Answers:
@@ -93,7 +94,7 @@ def answers(parts: Sequence[Part], question: Question, group: str, seed: int = 0
         others = baseline_predictions(train, question.happened, test, of_cancellation=question.of_cancellation)
         if others is None:
             others, by_fold = _by_fold(test, question, seed), True
-        frame = test[KEY].assign(y=test[question.happened].to_numpy(float), **{MODEL: p})
+        frame = test[[*KEY, "clinic_id"]].assign(y=test[question.happened].to_numpy(float), **{MODEL: p})
         if f"true_{question.p}" in test:
             frame["true"] = test[f"true_{question.p}"].to_numpy(float)
         found.append(pd.concat([frame, others], axis=1))

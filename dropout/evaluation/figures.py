@@ -48,7 +48,7 @@ def capacity_figure(table: pd.DataFrame, basis: str) -> Figure:
         if not len(rows):
             _empty(ax, name, group)
             continue
-        rows = rows[rows["calls"] <= max(rows["n_per_date"].max(), rows["calls"].min())]
+        rows = rows[rows["calls"] <= max(rows["n_per_list"].max(), rows["calls"].min())]
         others = rows[rows["predictor"] != MODEL]
         best = others.groupby("predictor")["found"].sum().idxmax()
         for who, label, color, style in ((MODEL, MODEL, OURS, "o-"), (best, f"best baseline: {best}", OTHER, "s--")):
@@ -56,14 +56,17 @@ def capacity_figure(table: pd.DataFrame, basis: str) -> Figure:
             _band(ax, ours, "found", label, color, style)
         _band(ax, rows[rows["predictor"] == MODEL].sort_values("calls"), "random", "at random", RANDOM, "^:")
         first = rows.iloc[0]
-        ax.axhline(first["events_per_date"], color=RANDOM, linewidth=0.8)
-        ax.annotate("all of them", (1.0, first["events_per_date"]), xycoords=("axes fraction", "data"), ha="right",
-                    va="bottom", fontsize=7)
-        ax.set_title(f"{name}\n{group}, {first['dates']} dates, {first['n_per_date']:.0f} clients each", fontsize=9)
+        top = 1.1 * max(rows["found_high"].max(), rows["found"].max(), 1.0)
+        if first["events_per_list"] < top:
+            ax.axhline(first["events_per_list"], color=RANDOM, linewidth=0.8)
+            ax.annotate("all of them", (1.0, first["events_per_list"]), xycoords=("axes fraction", "data"), ha="right",
+                        va="bottom", fontsize=7)
+        ax.set_title(f"{name}, {group}\n{first['lists']} lists, {first['n_per_list']:.0f} clients and "
+                     f"{first['events_per_list']:.1f} events each", fontsize=9)
         ax.set(xlabel="calls in a week (clients)", ylabel=f"found who {_sentence(name)} (clients)")
         ax.yaxis.label.set_fontsize(8)
         ax.set_xlim(left=0)
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, top)
         ax.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     return figure
 

@@ -74,7 +74,7 @@ def headlines(tables: dict[str, pd.DataFrame]) -> list[str]:
     if len(capacity):
         ten = capacity[(capacity["predictor"] == MODEL) & (capacity["calls"] == TEN)]
         said += [f"{row['group'].capitalize()}: {sentence(row, sentences[row['question']])}"
-                 for _, row in ten.iterrows() if row["events"]]
+                 for _, row in ten.iterrows() if row["events"] and row["n_per_list"] > TEN]
     truth = tables.get("truth")
     if truth is not None and len(truth):
         ours = truth[(truth["predictor"] == MODEL) & truth["question"].isin([name for name, _ in LISTS])]
@@ -126,7 +126,7 @@ def truth_dates(used: np.ndarray, given: np.ndarray, trial: Trial) -> list[str]:
     if not len(used):
         return [f"None of the dates of the truth ({', '.join(map(day, given))}) can be used: each lies before the "
                 "model (or its refitted recipe) had done learning, or after the history ends."]
-    said = [f"Truth: dates used {', '.join(map(day, used))}; the model was {trial.basis}."]
+    said = [f"Truth: dates used {', '.join(map(day, used))} ({trial.basis})."]
     if len(used) < len(given):
         said.append(f"{len(given) - len(used)} other dates of the truth were left out: they lie before the end of "
                     "training, when the model already knew what happened, or after the history ends.")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dropout.features.feature import Columns, Feature, Group
 from dropout.tables.kinds import TRUTHS
-from dropout.timeline import Moments, Timeline
+from dropout.timeline import Moments, Timeline, times
 from dropout.timeline.membership import EPISODE_COLUMNS
 
 NOT_COVARIATES = {"client_id", "row", "client", "recorded", "begins_at", *EPISODE_COLUMNS}
@@ -79,9 +79,9 @@ def group(chosen: Covariates) -> Group:
         if column == "birth_year":
             features.append(Feature("age", "age in years, from the year of birth", "years", "clients"))
         else:
-            features.append(Feature(column, f"{table}.{column} as given", "as given", table))
+            features.append(Feature(f"{table}.{column}", f"`{column}` of {table} as given", "as given", table))
     for (table, column), names in chosen.levels.items():
-        features += [Feature(f"{column} = {level}", f"{table}.{column} is '{level}'", "0 or 1", table, "flag")
+        features += [Feature(f"{table}.{column} = {level}", f"`{column}` of {table} is '{level}'", "0 or 1", table, "flag")
                      for level in names]
     return Group("baseline", tuple(features), chosen.left_out)
 
@@ -90,26 +90,29 @@ def compute(timeline: Timeline, moments: Moments, chosen: Covariates) -> Columns
     """Covariates of the client and the episode at each moment; NaN where the tables no longer have a column."""
     there = {(table, column): values for table, column, values in _extra_columns(timeline)}
     nothing = pd.Series(np.nan, index=range(len(timeline)))
-    # What stands in the table of episodes is known from the opening; a client is known with their first session.
-    unknown = {"episodes": timeline.recorded_at[moments.episode] > moments.at}
+    # A row of `episodes` is known from its opening; a client, with anything known of them.
+    known = {"clients": np.ones(len(moments), dtype=bool), "episodes": timeline.recorded_at[moments.episode] <= moments.at}
     columns: Columns = {}
-    for key in chosen.numbers:
-        value = _as_numbers(there.get(key, nothing))[moments.episode]
-        value[unknown.get(key[0], False)] = np.nan
-        if key[1] == "birth_year":
-            columns["age"] = 1970 + np.floor(moments.at / (365.2425 * 86_400)) - value
+    for table, column in chosen.numbers:
+        value = np.where(known[table], _as_numbers(there.get((table, column), nothing))[moments.episode], np.nan)
+        if column == "birth_year":
+            columns["age"] = _year(moments.at) - value
         else:
-            columns[key[1]] = value
-    for key, names in chosen.levels.items():
-        values = there.get(key, nothing)
+            columns[f"{table}.{column}"] = value
+    for (table, column), names in chosen.levels.items():
+        values = there.get((table, column), nothing)
         missing = values.isna().to_numpy()
         codes, found = pd.factorize(values.astype(object))
         keys = np.array([_reading(value) for value in found] + [None], dtype=object)[codes]
         for level in names:
             flag = np.where(missing, np.nan, keys == _reading(level)).astype(float)[moments.episode]
-            flag[unknown.get(key[0], False)] = np.nan
-            columns[f"{key[1]} = {level}"] = flag
+            columns[f"{table}.{column} = {level}"] = np.where(known[table], flag, np.nan)
     return columns
+
+
+def _year(at: np.ndarray) -> np.ndarray:
+    """Calendar year of each second."""
+    return times(at).astype("datetime64[Y]").astype(np.int64) + 1970.0
 
 
 def _reading(value: object) -> object:

@@ -21,7 +21,7 @@ from dropout.models.boosting import Boosted
 from dropout.models.design import Design
 from dropout.models.logistic import Logistic, expit
 
-STRENGTHS = (100.0, 1_000.0, 4_000.0)
+STRENGTHS = (300.0, 2_000.0, 10_000.0)
 """Ridge penalties tried, in rows."""
 
 KINDS = ("additive", "boosting", "average")

@@ -46,8 +46,9 @@ FOREVER = np.int64(1 << 34)
 
 
 def sort_key(owner: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """One integer per (owner, second), in the order owner first, then time."""
-    return (np.asarray(owner, dtype=np.int64) << SECONDS_BITS) + (np.asarray(at, dtype=np.int64) + EPOCH_SHIFT)
+    """One integer per (owner, second), in the order owner first, then time; `NEVER` comes before all times."""
+    since = np.maximum(np.asarray(at, dtype=np.int64), -EPOCH_SHIFT) + EPOCH_SHIFT
+    return (np.asarray(owner, dtype=np.int64) << SECONDS_BITS) + since
 
 
 @dataclass(frozen=True)
