@@ -213,7 +213,11 @@ def report(args: argparse.Namespace) -> None:
     if out.exists() and not out.read_bytes()[:1000].lower().lstrip().startswith(b"<!doctype html"):
         raise CallError(f"'{out}' exists and is no HTML page. Give another name.")
     model = None if args.model is None else DropoutModel.load(args.model)
-    earlier = None if args.evaluation is None else read_evaluation(args.evaluation)
+    earlier = None
+    if args.evaluation is not None:
+        if model is None:
+            raise CallError("--evaluation is of a model; give that model too: --model MODEL")
+        earlier = read_evaluation(args.evaluation, model)
     history = _read(args)
     at = history.known_until if args.as_of is None else args.as_of
     invented = _is_synthetic(args.history)

@@ -8,7 +8,6 @@ from dropout.history import History, read_history
 from dropout.models.model import DropoutModel
 from dropout.simulate import simulate
 
-
 CANARIES = ("Zebulonia Quackenbush", "555-0147", "zorbflangular")
 """A name, a number and a rare word, planted in messages. They must be in nothing that the package writes."""
 

@@ -10,18 +10,19 @@ import pandas as pd
 
 from dropout.errors import CallError
 from dropout.evaluation import Evaluation
+from dropout.models.model import DropoutModel
 
 CARD = "evaluation.json"
 _TABLES = ("metrics", "calibration", "capacity")
 
 
-def read_evaluation(folder: str | Path) -> Evaluation:
-    """The evaluation in a folder that `dropout evaluate` made.
+def read_evaluation(folder: str | Path, model: DropoutModel) -> Evaluation:
+    """The evaluation of this model in a folder that `dropout evaluate` made.
 
     Raises
     ------
     CallError
-        If the folder holds none, or what it holds cannot be read.
+        If the folder holds none, or what it holds cannot be read, or it is of another model.
     """
     card = Path(folder) / CARD
     if not card.is_file():
@@ -33,10 +34,16 @@ def read_evaluation(folder: str | Path) -> Evaluation:
         lacking = [name for name in _TABLES if name not in tables]
         if lacking:
             raise KeyError(lacking[0])
-        return Evaluation(str(held["basis"]), tables, [str(note) for note in held["notes"]], dict(held["settings"]))
+        found = Evaluation(str(held["basis"]), tables, [str(note) for note in held["notes"]], dict(held["settings"]))
+        of = (str(found.settings["trained_until"]), str(found.settings["definition"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
         raise CallError(f"'{card}' cannot be read as an evaluation of this version. Make it again with "
                         "`dropout evaluate`.") from wrong
+    if of != (str(model.trained_until), model.definition_name):
+        raise CallError(f"the evaluation in '{folder}' is of another model: that had learnt until {of[0]} ({of[1]}), "
+                        f"this one until {model.trained_until} ({model.definition_name}). Evaluate this model, or leave "
+                        "--evaluation out.")
+    return found
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

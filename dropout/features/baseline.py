@@ -19,6 +19,8 @@ from dropout.timeline.membership import EPISODE_COLUMNS
 
 NOT_COVARIATES = {"client_id", "row", "client", "recorded", "begins_at", *EPISODE_COLUMNS}
 
+BIRTH_YEAR = ("clients", "birth_year")
+
 MOST_LEVELS = 20
 """A text column with more levels than this is taken for names or notes, not a category."""
 
@@ -76,7 +78,7 @@ def group(chosen: Covariates) -> Group:
     """The features that these covariates give; a category gives one 0/1 feature a level."""
     features = []
     for table, column in chosen.numbers:
-        if column == "birth_year":
+        if (table, column) == BIRTH_YEAR:
             features.append(Feature("age", "age in years, from the year of birth", "years", "clients"))
         else:
             features.append(Feature(f"{table}.{column}", f"`{column}` of {table} as given", "as given", table))
@@ -95,7 +97,7 @@ def compute(timeline: Timeline, moments: Moments, chosen: Covariates) -> Columns
     columns: Columns = {}
     for table, column in chosen.numbers:
         value = np.where(known[table], _as_numbers(there.get((table, column), nothing))[moments.episode], np.nan)
-        if column == "birth_year":
+        if (table, column) == BIRTH_YEAR:
             columns["age"] = _year(moments.at) - value
         else:
             columns[f"{table}.{column}"] = value
@@ -137,7 +139,8 @@ def not_learnt(timeline: Timeline, chosen: Covariates, exclude: Collection[str] 
     used = {*chosen.numbers, *chosen.levels}
     for table, column, values in _extra_columns(timeline):
         if (table, column) in chosen.levels:
-            strangers = ~values.dropna().astype(str).isin(chosen.levels[table, column])
+            learnt = {_reading(level) for level in chosen.levels[table, column]}
+            strangers = ~values.dropna().map(_reading).isin(learnt)
             if strangers.any():
                 found.append(f"{table}.{column} has levels that training did not have, or too rarely, in "
                              f"{int(strangers.sum()):,} episodes")

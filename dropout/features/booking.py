@@ -15,7 +15,7 @@ FEATURES = (
     Feature("days_to_next", "days until the next booked session", "days", "sessions", "log",
             "next session only in {value:.0f} days", least=10),
     Feature("unbooked_days", "days for which nothing has been booked ahead, 0 while something is", "days", "sessions",
-            "log", "nothing booked for {value:.0f} days", least=2),
+            "log"),
     Feature("lead_days", "days between booking and start of the latest booking made", "days", "sessions", "log"),
     Feature("days_since_booking", "days since the latest booking was made", "days", "sessions", "log"),
     Feature("booked_since_attended", "a booking was made since the client was last seen", "0 or 1", "sessions", "flag"),

@@ -20,9 +20,9 @@ def group(view: View) -> Group:
     """The features of ending talk for which `episodes` has the columns."""
     episodes = view.timeline.tables.episodes
     features: tuple[Feature, ...] = ()
-    left_out = {}
+    left_out: dict[str, str] = {}
     for column, those in (("planned_sessions", PLAN), ("ending_discussed_at", TALK)):
-        if episodes is not None and column in episodes and episodes[column].notna().any():
+        if episodes is not None and column in episodes:
             features += those
         else:
             left_out |= {f.name: f"episodes has no {column}" for f in those}

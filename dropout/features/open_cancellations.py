@@ -17,7 +17,8 @@ FEATURES = (
     Feature("silent_days", "days since the cancellation", "days", "sessions, messages", "log",
             "silent for {value:.0f} days since cancelling", least=2),
     Feature("silence_to_own_return", "days since the cancellation divided by this client's usual days to return (or 14)",
-            "times the usual", "sessions", "log", "silent for {value:.1f} times as long as they usually take to come back", least=1.2),
+            "times the usual", "sessions", "log", "silent for {value:.1f} times as long as they usually take to come back",
+            least=1.2),
     Feature("no_message", "cancelled without a message", "0 or 1", "messages", "flag"),
     Feature("message_days", "days since the message that tells most", "days", "messages", "log"),
     *(Feature(f"log_odds_{intent}", f"log odds that this message says '{intent}'", "log odds", "messages")

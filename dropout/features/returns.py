@@ -47,7 +47,6 @@ def compute(view: View) -> Columns:
         return_days = view.total(spells.returned, "delay") / returned / DAY
         rebook_days = view.total(spells.rebooked, "delay") / rebooked / DAY
     run = view.last(spells.cancellations, "run")
-    last_status = view.last(view.timeline.outcomes, "status")
     return {
         "n_past_spells": returned,
         "own_return_rate": (returned + PRIOR_SPELLS * USUAL_RETURN) / (closed + PRIOR_SPELLS),
@@ -56,5 +55,5 @@ def compute(view: View) -> Columns:
         "in_spell": in_spell.astype(float),
         "days_since_cancelled": np.where(in_spell, view.days_since(spells.cancellations), 0.0),
         "spell_cancellations": np.where(in_spell, run, 0.0),
-        "spell_late": (in_spell & (last_status == 2)).astype(float),
+        "spell_late": (in_spell & (view.last(spells.cancellations, "late") == 1)).astype(float),
     }

@@ -19,8 +19,8 @@ FEATURES = (
     Feature("days_since_message", "days since the client's latest message", "days", "messages", "log"),
     Feature("messages_since_attended", "messages from the client since they were last seen", "messages", "messages",
             "log"),
-    Feature("unanswered", "the client's latest message since last seen has had no reply for a day or more", "0 or 1", "messages", "flag",
-            "their latest message has had no reply"),
+    Feature("unanswered", "the client's latest message since last seen has had no reply for a day or more", "0 or 1",
+            "messages", "flag", "their latest message has had no reply"),
     *(Feature(f"says_{intent}", f"probability that the telling message since last seen says '{intent}'",
               "probability", "messages", "linear",
               {"ends_therapy": "their message reads like an ending",
@@ -58,7 +58,7 @@ def compute(view: View) -> Columns:
         "n_messages": view.count(messages),
         "days_since_message": view.days_since(messages, "sent"),
         "messages_since_attended": count_since.astype(float),
-        "unanswered": (lately & waiting & ((view.at - np.nan_to_num(sent)) > DAY)).astype(float),
+        "unanswered": (lately & waiting & ((view.at - np.nan_to_num(sent)) >= DAY)).astype(float),
     } | {f"says_{name}": intents[:, i] for i, name in enumerate(INTENTS)}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
@@ -85,7 +85,8 @@ def main() -> None:
         print(f"  {name:36s} macro-F1 {f1_score(group['intent'], best[group.index], average='macro'):.3f}")
     for name, mask in (("hard", messages["hard"] == 1), ("not hard", messages["hard"] == 0), ("all", messages["hard"] >= 0)):
         print(f"{name:10s} {f1_score(messages['intent'][mask], best[mask], average='macro'):.3f}")
-    save_file(fit(messages["text"], messages["intent"]), str(files("dropout.messages") / WEIGHTS))
+    stored = Path(str(files("dropout.messages") / WEIGHTS))
+    stored.write_bytes(save(fit(messages["text"], messages["intent"])))
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ class Boosted:
         if y.all() or not y.any():
             nothing = np.zeros(0)
             odds = float(np.log((y.sum() + 0.5) / (len(y) - y.sum() + 0.5)))
-            return cls(*(nothing.astype(kind) for kind in (np.int16, float, np.int32, np.int32, bool, float, np.int32)),
-                       odds)
+            whole, truth = nothing.astype(np.int32), nothing.astype(bool)
+            return cls(whole.astype(np.int16), nothing, whole, whole, truth, nothing, whole, odds)
         model = HistGradientBoostingClassifier(
             max_iter=ROUNDS, learning_rate=LEARNING_RATE, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS,
             l2_regularization=RIDGE, max_features=COLUMNS, early_stopping=False, random_state=seed)

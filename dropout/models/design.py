@@ -105,9 +105,9 @@ class Design:
     @classmethod
     def from_json(cls, stored: list[dict[str, Any]]) -> Design:
         """The design that `to_json` gave."""
-        return cls(tuple(
-            Term(**{key: tuple(value) if isinstance(value, list) else value for key, value in term.items()})
-            for term in stored))
+        plain: list[dict[str, Any]] = [
+            {key: tuple(value) if isinstance(value, list) else value for key, value in term.items()} for term in stored]
+        return cls(tuple(Term(**term) for term in plain))
 
 
 def restricted_cubic(x: np.ndarray, knots: Sequence[float]) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,13 +114,10 @@ class Learner:
         """The answers of one kind, learnt from all of the task's moments."""
         design = Design.fit(task.values, task.features, task.interactions)
         x = design.matrix(task.values)
-        jobs: list[Callable[[], Any]] = []
-        for question in task.questions:
-            jobs.append(lambda q=question: _additive(x, q, task.weight, strength))
+        jobs: list[Callable[[], Any]] = [partial(_additive, x, q, task.weight, strength) for q in task.questions]
         if kind != "additive":
             raw = task.values.to_numpy()
-            for question in task.questions:
-                jobs.append(lambda q=question: _boosted(raw, q, task.weight, seed))
+            jobs += [partial(_boosted, raw, q, task.weight, seed) for q in task.questions]
         done = side_by_side(jobs)
         n = len(task.questions)
         return cls(kind, tuple(q.name for q in task.questions), design, tuple(done[:n]), tuple(task.values.columns),
@@ -197,7 +195,8 @@ def choose(
         losses[f"additive {strength:g}"] = loss(fitted[strength].logits(test.values), test)
     strength = min(STRENGTHS, key=lambda s: losses[f"additive {s:g}"])
     additive = fitted[strength].logits(test.values)
-    trees = side_by_side([lambda q=q: _boosted(train.values.to_numpy(), q, train.weight, seed) for q in train.questions])
+    known = train.values.to_numpy()
+    trees = side_by_side([partial(_boosted, known, q, train.weight, seed) for q in train.questions])
     raw = test.values.to_numpy()
     boosted = np.stack([tree.logit(raw) for tree in trees], axis=1)
     losses["boosting"] = loss(boosted, test)

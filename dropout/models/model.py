@@ -21,10 +21,10 @@ from dropout.features.view import Evidence, View
 from dropout.history import History
 from dropout.messages.reader import INTENTS
 from dropout.models import store
+from dropout.models.learner import side_by_side
 from dropout.models.reasons import reasons
 from dropout.models.reschedule import RETURN_DAYS, RescheduleModel, fit_reschedule, rows_at
 from dropout.models.risk import RiskModel, fit_risk, with_gone
-from dropout.models.learner import side_by_side
 from dropout.timeline import DAY, NEVER, times
 
 FEWEST_DROPOUTS, FEWEST_CLIENTS = 30, 200
@@ -192,7 +192,8 @@ class DropoutModel:
             values = values.drop(columns="gone_log_odds")
         p = np.round(self.risk_.probabilities(values, gone, otherwise), DECIMALS)
         tick()
-        risk = self._risk_frame(history, View(evidence, moments), p, reasons(self.risk_.learner, values, features, table.group_of))
+        why = reasons(self.risk_.learner, values, features, table.group_of)
+        risk = self._risk_frame(history, View(evidence, moments), p, why)
         reschedule = self._reschedule_frame(history, rows, columns, table.group_of, evidence)
         tick()
         return Scores(history.known_until, risk, reschedule, self._notes(table, history), dict(history.tables.set_aside))
@@ -327,7 +328,7 @@ class DropoutModel:
     def _repr_html_(self) -> str:
         if not hasattr(self, "risk_"):
             return f"<p>{escape(repr(self))}</p>"
-        return f"<p><b>{escape(repr(self))}</b></p>{self.summary().to_html(index=False, float_format='%.4f')}"
+        return f"<p><b>{escape(repr(self))}</b></p>{self.summary().to_html(index=False, float_format='{:.4f}'.format)}"
 
 
 def shown(seconds: np.ndarray) -> np.ndarray:

@@ -20,6 +20,9 @@ MOST = 4
 SMALLEST = 0.05
 """Log odds below which a feature is no reason."""
 
+SILENCE = ("silent_days", "silence_to_own_return")
+"""Features of an open cancellation that say the same as those of cadence."""
+
 NEVER_SHOWN = ("baseline", "calendar")
 """Groups that are never given as a reason."""
 
@@ -51,14 +54,14 @@ def reasons(
     toward = worth * np.array([features[name].direction for name in names])
     tells = (toward > 0) & (toward >= np.array([features[name].least for name in names]))
     strength = np.where(tells, strength, 0.0)
-    groups = [group_of.get(name, "cancellation") for name in names]
+    themes = ["cadence" if name in SILENCE else group_of.get(name, "returns") for name in names]
     result = []
     for i, columns in enumerate(np.argsort(-strength, axis=1, kind="stable")):
         said: dict[str, str] = {}
         for j in columns:
             if strength[i, j] < SMALLEST or len(said) == MOST:
                 break
-            # One reason a group: a long silence shows in several features, and is one thing to say.
-            said.setdefault(groups[j], str(features[names[j]].reason).format(value=worth[i, j]))
+            # One reason a theme: a long silence shows in several features, and is one thing to say.
+            said.setdefault(themes[j], str(features[names[j]].reason).format(value=worth[i, j]))
         result.append(list(said.values()))
     return result

@@ -22,7 +22,6 @@ from dropout.features.table import FeatureTable, feature_table
 from dropout.features.view import Evidence, View
 from dropout.models.learner import Choice, Learner, Question, Task, choose, client_fold, log_loss
 from dropout.models.logistic import expit
-
 from dropout.timeline import DAY, Moments
 
 RETURN_DAYS = (7, 14, 30)
@@ -36,7 +35,7 @@ FOLDS = 3
 
 INTERACTIONS = [(f"log_odds_{intent}", flag) for intent in
                 ("ends_therapy", "vague_deferral", "concrete_reschedule", "cancel_only")
-                for flag in ("long_silent",)] + [("silent_days", "says_little"), ("silent_days", "says_stop")]
+                for flag in ("long_silent",)] + [("silent_days", "no_message"), ("silent_days", "says_stop")]
 
 
 @dataclass(frozen=True)
@@ -82,11 +81,10 @@ def rows_at(evidence: Evidence, moments: Moments, table: FeatureTable | None = N
     own = opened.compute(view, state, {name: values[name].to_numpy() for name in values.columns})
     values = values.assign(**own)
     values["long_silent"] = (values["silent_days"] > 10).astype(float)
-    says = {name: values[f"says_{name}"] if f"says_{name}" in values else 0.0 for name in ("ends_therapy", "other", "cancel_only")}
-    values["says_stop"] = 1.0 * (says["ends_therapy"] > 0.5)
-    values["says_little"] = values["no_message"] * 1.0
+    stop = values["says_ends_therapy"] if "says_ends_therapy" in values else pd.Series(0.0, index=values.index)
+    values["says_stop"] = (stop > 0.5).astype(float)
     flags = {name: Feature(name, name.replace("_", " "), "0 or 1", "messages", "flag")
-             for name in ("long_silent", "says_stop", "says_little")}
+             for name in ("long_silent", "says_stop")}
     features = table.features | {f.name: f for f in opened.FEATURES} | flags
     return mask, Rows(here, state, values, features)
 
@@ -178,8 +176,8 @@ def fit_reschedule(
     task, rows = task_of(evidence, definition)
     gone = task.questions[0]
     spells = pd.DataFrame({"episode": rows.moments.episode, "at": rows.state.cancelled_at, "gone": gone.answer})[gone.rows]
-    spells = spells.groupby(["episode", "at"])["gone"].last()
-    n, n_gone = len(spells), int(spells.sum())
+    last_word = spells.groupby(["episode", "at"])["gone"].last().to_numpy(bool)
+    n, n_gone = len(last_word), int(last_word.sum())
     if n_gone < 20 or n - n_gone < 20:
         return None, lambda asked: np.full(len(asked.moments), 0.0)
 

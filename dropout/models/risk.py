@@ -18,9 +18,9 @@ import pandas as pd
 from dropout.endings import Definition
 from dropout.endings.labels import HORIZONS, risk_labels
 from dropout.features.feature import Feature
+from dropout.features.moments import weekly
 from dropout.features.table import FeatureTable, feature_table
 from dropout.features.view import Evidence
-from dropout.features.moments import weekly
 from dropout.models.learner import Choice, Learner, Question, Task, chain, choose, log_loss
 from dropout.models.reschedule import RescheduleModel, Rows, rows_at
 from dropout.timeline import DAY

@@ -65,7 +65,7 @@ def learner_from(prefix: str, head: dict[str, Any], tensors: dict[str, np.ndarra
         for both in (tensors[f"{prefix}.additive.{i}"] for i in range(len(head["names"]))))
     boosted = []
     for i in range(head["boosted"]):
-        arrays = {name: tensors[f"{prefix}.boosted.{i}.{name}"] for name in Boosted.__dataclass_fields__}
+        arrays: dict[str, Any] = {name: tensors[f"{prefix}.boosted.{i}.{name}"] for name in Boosted.__dataclass_fields__}
         boosted.append(Boosted(**arrays | {"baseline": float(arrays["baseline"][0])}))
     return Learner(head["kind"], tuple(head["names"]), Design.from_json(head["design"]), additive,
                    tuple(head["columns"]), tuple(boosted))

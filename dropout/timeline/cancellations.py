@@ -29,7 +29,7 @@ class Spells:
     rebooked : Facts
         Bookings made in the spell after a cancellation: `delay`, seconds since the latest cancellation.
     cancellations : Facts
-        Every cancellation by the client: `row` of the session, `notice` (seconds, -1 unknown), `start`,
+        Every cancellation by the client: `row` of the session, `notice` (seconds, -1 unknown), `start`, `late`,
         `run`: how many cancellations by the client in the spell so far.
     """
 
@@ -59,6 +59,7 @@ def spells(timeline: Timeline) -> Spells:
     cancellations = Facts.sorted(outcomes.owner[by_client], outcomes.at[by_client], n, {
         "row": outcomes.values["row"][by_client], "notice": outcomes.values["notice"][by_client],
         "start": outcomes.values["start"][by_client], "run": run[by_client],
+        "late": outcomes.values["late_cancel"][by_client],
     }, run[by_client])
     return Spells(
         begun=Facts.sorted(outcomes.owner[begins], outcomes.at[begins], n, {}),

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 SECONDS_BITS = 36
 """Bits of a sort key given to the time: 2**36 seconds are 2,177 years, leaving owners up to 2**27."""
@@ -28,7 +29,7 @@ FIXED_POINT = 1_000
 DAY = 86_400
 
 
-def seconds(times: np.ndarray) -> np.ndarray:
+def seconds(times: ArrayLike) -> np.ndarray:
     """Whole seconds since 1970 of `datetime64` times, as int64; missing times become the smallest int64."""
     return np.asarray(times, dtype="datetime64[s]").astype(np.int64)
 

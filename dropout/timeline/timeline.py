@@ -59,7 +59,7 @@ def session_times(sessions: pd.DataFrame, extraction: int) -> SessionTimes:
     extraction : int
         Second by which all that is in the tables was known: without a date of its own, a fact is known then.
     """
-    status = pd.Index(STATUSES).get_indexer(sessions["status"]).astype(np.int64)
+    status = pd.Index(STATUSES).get_indexer(pd.Index(sessions["status"])).astype(np.int64)
     start = seconds(sessions["starts_at"])
     missing = np.full(len(sessions), NEVER)
     given = seconds(sessions["booked_at"]) if "booked_at" in sessions else missing
