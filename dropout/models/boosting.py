@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-ROUNDS, LEARNING_RATE, LEAVES, LEAF_ROWS, RIDGE, COLUMNS = 80, 0.08, 8, 100, 30.0, 0.3
+ROUNDS, LEARNING_RATE, LEAVES, LEAF_ROWS, RIDGE, COLUMNS = 60, 0.1, 8, 100, 30.0, 0.3
 """Few leaves and large ones: dropout is mostly additive, and weekly moments of one client are alike."""
 
 

@@ -37,7 +37,7 @@ SELECTION_ROWS = 25_000
 """Earlier moments learnt from while deciding; the final models learn from all."""
 
 
-TREE_ROWS = 50_000
+TREE_ROWS = 40_000
 """Rows that trees learn from at most: moments of one client are alike, and trees are slow."""
 
 

@@ -144,7 +144,7 @@ def _first_attended_after(episodes: Episodes, who: np.ndarray, at: int) -> np.nd
 
 
 def _ending_names(ending: np.ndarray) -> np.ndarray:
-    """Ending of the contract's five for each code; `ongoing` for those still seen 90 days after the extraction."""
+    """Ending, of the five that there are, for each code; `ongoing` for those still seen 90 days after the extraction."""
     kinds = np.array(["ongoing", "completed", "dropout", "dropout", "service_ended", "administrative", "administrative",
                       "administrative", "administrative", "administrative", "dropout"], dtype=object)
     return kinds[ending] if len(ending) else np.zeros(0, dtype=object)

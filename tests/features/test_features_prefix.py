@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from random_histories import histories, moments, read, second, tables
+from random_histories import histories, known_rows, moments, read, second, tables
 
 from dropout.errors import CallError
 from dropout.features import open_cancellations as opened

@@ -18,7 +18,7 @@ from dropout.tables.kinds import as_covariate
 from dropout.tables.order import in_order
 from dropout.timeline import Timeline
 
-TODAY = np.datetime64("2024-12-31T23:59:59")
+TODAY = np.datetime64("2024-08-02T23:59:59")
 LAST_DAY = 215
 """Day of the last fact: day 1 is 1 January 2024."""
 

@@ -16,7 +16,7 @@ from dropout.errors import CallError
 
 @dataclass(frozen=True)
 class Loss:
-    """One thing that the source can't tell, or that the contract's tables can't hold.
+    """One thing that the source can't tell, or that the tables of a history can't hold.
 
     Parameters
     ----------
