@@ -9,7 +9,7 @@ from dropout.tables.columns import columns_markdown
 
 HERE = Path(__file__).parent
 
-# The features are explained by worked examples, which are tests.
+# The worked examples of the features are tests; the page is made from them.
 sys.path.insert(0, str(HERE.parent / "tests" / "features"))
 
 from write_docs import features_markdown  # noqa: E402

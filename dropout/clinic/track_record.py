@@ -169,7 +169,7 @@ def _trial(evaluation: Any, question: str, group: str, title: str, happened: str
         _of(evaluation.tables[name], question, group) for name in ("metrics", "calibration", "capacity"))
     if len(capacity):
         # A list longer than there are clients tells nothing.
-        capacity = capacity[capacity["calls"] < capacity["n_per_date"]]
+        capacity = capacity[capacity["calls"] < capacity["n_per_list"]]
     ours = metrics[metrics["predictor"] == MODEL] if len(metrics) else metrics
     if not len(ours):
         return None
@@ -192,7 +192,7 @@ def _of(table: pd.DataFrame, question: str, group: str) -> pd.DataFrame:
 
 def _ten_calls(capacity: pd.DataFrame, happened: str) -> list[str]:
     ten = capacity[(capacity["predictor"] == MODEL) & (capacity["calls"] == TEN)] if len(capacity) else capacity
-    return [f"On an average date there were {row['n_per_date']:.0f} clients, of whom {row['events_per_date']:.1f} "
+    return [f"On an average date there were {row['n_per_list']:.0f} clients, of whom {row['events_per_list']:.1f} "
             f"{happened}. The {TEN} with the highest chance held {row['found']:.1f}{_interval(row)} of those; "
             f"{TEN} at random would hold {row['random']:.1f}." for row in ten.to_dict("records")]
 

@@ -69,7 +69,7 @@ def evaluation() -> Evaluation:
         for name, loss, auc in (("model", 0.33, 0.86), ("base rate", 0.5, np.nan), ("days since seen", 0.4, 0.8))])
     curve = pd.DataFrame([about | {"bin": i + 1, "n": 90, "events": 4 * i, "predicted": 0.045 * i} for i in range(10)])
     capacity = pd.DataFrame([
-        about | {"predictor": name, "calls": calls, "n_per_date": 100.0, "events_per_date": 20.0,
+        about | {"predictor": name, "calls": calls, "n_per_list": 100.0, "events_per_list": 20.0,
                  "found": share * calls, "found_low": np.nan, "found_high": np.nan, "random": 0.2 * calls}
         for name, share in (("model", 0.7), ("base rate", 0.2), ("days since seen", 0.4)) for calls in (5, 10, 20, 40)])
     return Evaluation("as it is, on later dates", {"metrics": measured, "calibration": curve, "capacity": capacity}, [],

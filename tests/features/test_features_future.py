@@ -61,7 +61,6 @@ def assert_same_scores(one, other) -> None:
     pd.testing.assert_frame_equal(one.reschedule, other.reschedule, check_exact=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["2025-07-01", "2026-01-15T11:30"])
 def test_another_future_changes_no_score(model, history, moment):
     scores = model.score(history, as_of=moment)
@@ -72,7 +71,6 @@ def test_another_future_changes_no_score(model, history, moment):
         assert_same_scores(scores, model.score(other, as_of=moment))
 
 
-@pytest.mark.slow
 def test_the_order_of_rows_changes_no_score(model, history):
     shuffled = read_history({name: frame.sample(frac=1, random_state=3) for name, frame in history.tables.present().items()})
     assert_same_scores(model.score(history, as_of="2026-01-15"), model.score(shuffled, as_of="2026-01-15"))

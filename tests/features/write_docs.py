@@ -30,11 +30,13 @@ shown as a reason. *Scale* is how an additive model reads the value: as it is (l
 """
 
 NOTES = {
-    "outcome tracking": "The same seven for each questionnaire in `measures`, named after it (here `phq9`); of the six with the most scores.",
+    "outcome tracking": "The same seven for each questionnaire in `measures`, named after it (here `phq9`); of the six "
+                        "with the most scores.",
     "therapist": "An episode counts as ended when its closure with a reason is written down, or once its client has been gone "
                  "for 60 days, until they return. The rate of all is (dropouts + 1) / (ended + 3).",
     "baseline": "Every extra column of `clients` and `episodes`: numbers as they are, and 0 or 1 for each level that at least "
-                "20 clients have. Which columns are read is learnt in training. They inform a probability, and are never a reason.",
+                "20 clients have. Which columns are read is learnt in training. They inform a probability, and are "
+                "never a reason.",
     "open cancellation": "Read only while the client has cancelled, or written to, and has neither attended since nor a "
                          "session booked ahead.",
 }
