@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", metavar="DIR", required=True, help="folder to make")
     _add_as_of(one, "use only what was known by then")
     one.add_argument("--truth", metavar="DIR", help="the truth of a simulated history")
+    one.add_argument("--new-clients", action="store_true",
+                     help="the model learnt from none of these clients (another clinic's, say): test it as it is")
 
     one = command("score", "score everybody in care at a date")
     _add_history(one)

@@ -169,8 +169,8 @@ def evaluate(args: argparse.Namespace) -> None:
     model = DropoutModel.load(args.model)
     history = _read(args)
     with progress_on() as progress:
-        found = evaluate(history, model, as_of=args.as_of, truth=args.truth, synthetic=_is_synthetic(args.history),
-                         progress=progress)
+        found = evaluate(history, model, as_of=args.as_of, truth=args.truth, new_clients=args.new_clients,
+                         synthetic=_is_synthetic(args.history), progress=progress)
     found.write(out)
     print(f"Evaluation written to {out} ({found.basis})")
     for note in found.notes:

@@ -44,8 +44,8 @@ def how(history: History, model: Any, trial: Trial, new_clients: bool) -> list[s
             "The figures are those of the recipe with less to learn from, not of the model itself.",
             *trial.notes, definition]
     if not new_clients:
-        said.insert(1, "If the model learnt from none of these clients, say so (new_clients=True) and it is tested "
-                       "as it is.")
+        said.insert(1, "If the model learnt from none of these clients, say so (new_clients=True, or --new-clients) "
+                       "and it is tested as it is.")
     return said
 
 
