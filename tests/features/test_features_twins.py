@@ -81,6 +81,18 @@ def test_rates_as_known_then(history, asked, gap_days):
                 assert rates(evidence, of).total("dropped", *one)[0] == sum(mine)
 
 
+def test_a_client_who_comes_back_on_the_second_of_the_closure_is_counted_once():
+    timeline = read({
+        "sessions": pd.DataFrame([("a", at, "attended") for at in ("2024-01-01T10:00", "2024-05-01T10:00")],
+                                 columns=["client_id", "starts_at", "status"]),
+        "episodes": pd.DataFrame([("a", "e1", "2024-01-01T09:00", "2024-05-01T10:00", "completed")],
+                                 columns=["client_id", "episode_id", "opened_at", "closed_at", "closure_reason"])}).timeline
+    found = rates(Evidence(timeline), "everyone")
+    for moment, expected in (("2024-03-01T09:59", (0, 0)), ("2024-03-01T10:00", (1, 1)), ("2024-05-01T10:00", (1, 0))):
+        one = np.array([0]), np.array([second(pd.Timestamp(moment))])
+        assert (found.total("ended", *one)[0], found.total("dropped", *one)[0]) == expected, moment
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(histories, moments)
 def test_the_therapist_of_the_moment_and_when_they_last_saw_anybody(history, moment):

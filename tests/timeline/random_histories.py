@@ -6,6 +6,7 @@ drawn, keeps the extraction date where it is whatever becomes of the others.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,18 @@ def moment(day: int, hour: int) -> str:
     return date if hour == 24 else f"{date}T{hour:02d}:00"
 
 
-times = st.builds(moment, st.sampled_from(DAYS), st.sampled_from(HOURS))
-times_ahead = st.builds(moment, st.sampled_from([*DAYS, 230, 260]), st.sampled_from(HOURS))
+calendar = st.shared(st.lists(st.sampled_from(DAYS), min_size=2, max_size=9, unique=True).map(tuple), key="calendar")
+"""The days of one history, few of them, so that its times coincide."""
+
+
+@cache
+def hours_of(days: tuple[int, ...]) -> st.SearchStrategy[str]:
+    """Times on these days."""
+    return st.builds(moment, st.sampled_from(days), st.sampled_from(HOURS))
+
+
+times = calendar.flatmap(hours_of)
+times_ahead = calendar.flatmap(lambda days: hours_of((*days, 230, 260)))
 clients = st.sampled_from(["a", "a", "b", "c"])
 
 
@@ -186,6 +197,6 @@ def known_rows(history: History, at: int, timeline: Timeline | None = None) -> l
 
 
 histories = tables().map(read)
-moments = st.builds(moment, st.sampled_from(DAYS) | st.sampled_from(range(30, LAST_DAY)), st.sampled_from(HOURS)).map(
+moments = (times | times | hours_of(tuple(range(30, LAST_DAY)))).map(
     lambda text: pd.Timestamp(text) if "T" in text else pd.Timestamp(text) + pd.Timedelta("23:59:59"))
-"""Moments up to the extraction date; a date without a time stands for its last second, when it is known."""
+"""Moments before the extraction date, mostly on the days of the history; a date without a time is its last second."""
