@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from dropout.history import History as History
     from dropout.history import read_history as read_history
     from dropout.messages.reader import read_intents as read_intents
+    from dropout.messages.reader import readable as readable
+    from dropout.models.cure import MixtureCure as MixtureCure
     from dropout.models.model import DropoutModel as DropoutModel
+    from dropout.models.outlook import Call as Call
+    from dropout.models.outlook import outlook as outlook
+    from dropout.models.outlook import silence_curve as silence_curve
     from dropout.tables.convert import convert as convert
 
 _HOME = {
@@ -31,9 +36,14 @@ _HOME = {
     "History": "dropout.history",
     "session_features": "dropout.features.sessions",
     "read_intents": "dropout.messages.reader",
+    "readable": "dropout.messages.reader",
     "Gap": "dropout.endings",
     "ClosureReason": "dropout.endings",
     "DropoutModel": "dropout.models.model",
+    "MixtureCure": "dropout.models.cure",
+    "silence_curve": "dropout.models.outlook",
+    "outlook": "dropout.models.outlook",
+    "Call": "dropout.models.outlook",
     "evaluate": "dropout.evaluation",
     "report": "dropout.clinic",
     "convert": "dropout.tables.convert",

@@ -81,14 +81,19 @@ def check(args: argparse.Namespace) -> int:
     import json
 
     from dropout.tables import examine, report_json, report_text
+    from dropout.timeline import Timeline
+    from dropout.timeline.unmatched import matched_counts, matched_text
 
     report = examine(args.history, tz=args.tz, day_first=args.day_first)
+    timeline = Timeline.of(report.tables) if report.ok and report.tables else None
     if args.json:
-        print(json.dumps(report_json(report), indent=2, ensure_ascii=False))
+        cancellations = {} if timeline is None else {"cancellations": matched_counts(timeline)}
+        print(json.dumps(report_json(report) | cancellations, indent=2, ensure_ascii=False))
         if not report.ok:
             say(describe(report.errors))
-    elif report.ok:
-        print(report_text(report))
+    elif timeline is not None:
+        tables, _, verdict = report_text(report).rpartition("\n\n")
+        print("\n\n".join(part for part in (tables, matched_text(timeline), verdict) if part))
     else:
         say(report_text(report))
     return 0 if report.ok else 1

@@ -14,6 +14,7 @@ from dropout.endings import DEFAULT, Definition, episodes_table
 from dropout.errors import CallError, Problem
 from dropout.tables import TABLES, Tables, known_by, read_tables
 from dropout.timeline import Timeline
+from dropout.timeline.chains import chains_table
 
 
 class History:
@@ -88,6 +89,10 @@ class History:
     def episodes(self, definition: Definition = DEFAULT) -> pd.DataFrame:
         """One row per episode of care, with its ending by this definition (see `endings.episodes_table`)."""
         return episodes_table(self.timeline, definition)
+
+    def chains(self) -> pd.DataFrame:
+        """One row per cancellation, with the booking that replaced it and its chain (see `timeline.chains.chains_table`)."""
+        return chains_table(self.timeline)
 
     def __repr__(self) -> str:
         return (f"History of {self.sessions['client_id'].nunique():,} clients, known until {self.known_until}: "

@@ -92,11 +92,11 @@ def test_every_room_says_what_it_is_for(room: str) -> None:
     assert said, f"dropout/{room}/__init__.py says nothing"
 
 
-def test_the_package_hands_on_about_a_dozen_names() -> None:
+def test_the_package_hands_on_a_few_names() -> None:
     import dropout
 
     names = [name for name in dropout.__all__ if not name.startswith("_")]
-    assert 10 <= len(names) <= 16
+    assert 10 <= len(names) <= 20
     for name in names:
         assert getattr(dropout, name) is not None, name
     assert dropout.__version__

@@ -199,7 +199,10 @@ def test_check_json_is_for_a_program(place: Path, capsys: pytest.CaptureFixture)
     assert CANARY not in shown.out + shown.err
     assert main(["check", str(place / "history"), "--json"]) == 0
     shown = capsys.readouterr()
-    assert json.loads(shown.out)["ok"] is True and shown.err == ""
+    found = json.loads(shown.out)
+    assert found["ok"] is True and shown.err == ""
+    own = found["cancellations"]["by_client"]
+    assert own["cancellations"] == own["replaced"] + own["unmatched"] + own["recent"] > own["replaced"] > 0
 
 
 # What goes right
@@ -208,7 +211,8 @@ def test_check_json_is_for_a_program(place: Path, capsys: pytest.CaptureFixture)
 def test_check_says_what_was_read(place: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["check", str(place / "history")]) == 0
     shown = capsys.readouterr()
-    assert "sessions" in shown.out and "The history can be used." in shown.out and shown.err == ""
+    assert "sessions" in shown.out and shown.out.endswith("The history can be used.\n") and shown.err == ""
+    assert "Cancelled by clients: " in shown.out and "a booking replaced" in shown.out
 
 
 def test_simulate_makes_the_sample_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

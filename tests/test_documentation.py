@@ -176,4 +176,4 @@ def test_the_data_sheet_counts_the_corpus_as_it_is():
         assert re.search(rf"^\| `{name}` \| {n} \|", sheet, flags=re.M), name
     for name, group in messages.groupby("intent"):
         hard = int(group["hard"].sum())
-        assert re.search(rf"^\| `{name}` \| {len(group):,} \| {hard} \|", sheet, flags=re.M), name
+        assert re.search(rf"^\| `{name}` \| {len(group):,} \| {hard:,} \|", sheet, flags=re.M), name

@@ -11,6 +11,7 @@ from math import ceil
 from markupsafe import Markup
 
 from dropout.clinic.phrases import counted, percent
+from dropout.clinic.silence import DAYS_TOLD, LAST_DAY, Typical
 from dropout.clinic.track_record import Group, Line
 
 WIDTH, HEIGHT = 360, 330
@@ -71,6 +72,45 @@ def calls(lines: Sequence[Line]) -> Markup:
                      .format(points, colour, 3 if line.is_model else 2, dash or "none"))
     told = "; ".join(f"{line.name} finds {line.found[-1]:.1f} with {line.calls[-1]:g} calls" for line in lines)
     return _figure(f"Clients found by number of calls: {told}.", parts)
+
+
+def silence(curves: Sequence[Typical]) -> Markup:
+    """Chance of never coming again by days of silence; half of the clients lie in the band around each line."""
+    def x(day: float) -> float:
+        return LEFT + (RIGHT - LEFT) * day / LAST_DAY
+
+    def y(value: float) -> float:
+        return BOTTOM - (BOTTOM - TOP) * value
+
+    def points(values: Sequence[float], backwards: bool = False) -> str:
+        there = [f"{x(day):.1f},{y(value):.1f}" for day, value in enumerate(values)]
+        return " ".join(reversed(there) if backwards else there)
+
+    parts = [_axes([(x(day), str(day)) for day in range(0, LAST_DAY + 1, 10)],
+                   [(y(share), percent(share)) for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)],
+                   "days of silence", "chance of never coming again")]
+    strokes = [silence_stroke(i) for i in range(len(curves))]
+    parts += [Markup('<polygon points="{} {}" fill="{}" fill-opacity="0.13"/>')
+              .format(points(curve.high), points(curve.low, backwards=True), colour)
+              for curve, (colour, _) in zip(curves, strokes, strict=True)]
+    parts += [Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="2.5" stroke-dasharray="{}"/>')
+              .format(points(curve.middle), colour, dash or "none")
+              for curve, (colour, dash) in reversed(list(zip(curves, strokes, strict=True)))]
+    told = "; ".join(f"{curve.name}: " + ", ".join(f"{percent(curve.middle[day])} after {counted(day, 'day')}"
+                                                  for day in DAYS_TOLD) for curve in curves)
+    return _figure(f"Chance of never coming again, by days of silence, for the client in the middle: {told}.", parts)
+
+
+def silence_stroke(i: int) -> tuple[str, str]:
+    """Colour and dash of a line of `silence`."""
+    return ((BLUE, ""), *zip(OTHERS, DASHES, strict=True))[i]
+
+
+def silence_sample(i: int) -> Markup:
+    """A piece of a line of `silence`, for a key."""
+    colour, dash = silence_stroke(i)
+    return Markup('<svg width="34" height="10" aria-hidden="true"><line x1="1" x2="33" y1="5" y2="5" stroke="{}" '
+                  'stroke-width="2.5" stroke-dasharray="{}"/></svg>').format(colour, dash or "none")
 
 
 def key(lines: Sequence[Line]) -> Markup:

@@ -19,6 +19,7 @@ INTENT_WORDS = {
 """What a message said, by intent. The words of the message itself are never shown."""
 
 NO_MESSAGE = "no message on record"
+NOT_READ = "a message that can't be read here"
 
 ENDING_WORDS = {
     "dropout": "Left unplanned (dropout)",
@@ -75,6 +76,11 @@ def percent(p: float) -> str:
     if 0.99 < p < 1.0:
         return "over 99%"
     return f"{_rounded(100 * p)}%"
+
+
+def percent_of(p: float) -> str:
+    """A probability as a whole number in 100, without its sign: "34"."""
+    return f"{_rounded(100 * p)}"
 
 
 def percent_range(low: float, high: float) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from dropout.clinic import figures
 from dropout.clinic.phrases import day_in_words, moment_in_words, percent, percent_range
+from dropout.clinic.silence import DAYS_TOLD
 
 if TYPE_CHECKING:
     from dropout.clinic.report import Report
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SECTIONS = (
     ("calls", "Who to call first, and why", "calls.html"),
     ("cancelled", "Cancelled, and not yet back", "cancelled.html"),
+    ("words", "What the words were worth here", "words.html"),
     ("paper", "Open on paper only", "paper.html"),
     ("endings", "How episodes ended", "endings.html"),
     ("trust", "How far to trust this", "trust.html"),
@@ -31,10 +33,13 @@ def render(report: Report) -> str:
 
     Everything that comes from the tables is escaped, and the page forbids itself scripts and the network.
     """
-    sections = [(anchor, title, template) for anchor, title, template in SECTIONS
-                if anchor != "paper" or (report.calls is not None and report.calls.n_on_paper)]
+    absent = set() if report.calls is not None and report.calls.n_on_paper else {"paper"}
+    if report.words is None:
+        absent.add("words")
+    sections = [section for section in SECTIONS if section[0] not in absent]
     return _environment().get_template("page.html").render(
-        report=report, sections=sections, css=Markup(_read("page.css")), figures=figures)
+        report=report, sections=sections, css=Markup(_read("page.css")), figures=figures,
+        days_told=DAYS_TOLD)
 
 
 @cache

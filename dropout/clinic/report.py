@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,17 +12,23 @@ from dropout.clinic.cancellations import (
     Cancellations,
     cancelled_and_not_back,
     latest_therapists,
+    messages_in_words,
     open_cancellations_of,
 )
 from dropout.clinic.lists import CallList, call_list, open_episodes
 from dropout.clinic.phrases import counted, day_in_words
 from dropout.clinic.render import render
 from dropout.clinic.shares import HowTheyEnded, how_they_ended
+from dropout.clinic.silence import Assumption, Typical, seen_ahead, typical_curves
 from dropout.clinic.track_record import trials_of
 from dropout.clinic.trust import Trust, left_out, model_facts
+from dropout.clinic.words_here import WordsHere, words_here
 from dropout.endings import DEFAULT, Definition
 from dropout.errors import CallError
 from dropout.history import History
+
+if TYPE_CHECKING:
+    from dropout.models.outlook import Call
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,12 @@ class Report:
     trust : Trust
     synthetic : bool
         The history is invented, and the page says so on top.
+    silence : tuple of Typical
+        How chances rise with days of silence; empty where too few say so.
+    assumption : Assumption or None
+        What a call is taken to do; None where no day to call is given.
+    words : WordsHere or None
+        What the words were worth; None without a model that has learnt from words.
     """
 
     as_of: np.datetime64
@@ -67,6 +79,9 @@ class Report:
     endings: HowTheyEnded
     trust: Trust
     synthetic: bool = False
+    silence: tuple[Typical, ...] = ()
+    assumption: Assumption | None = None
+    words: WordsHere | None = None
 
     def __repr__(self) -> str:
         return f"Report as of {self.as_of}: " + " ".join(self.headline.sentences)
@@ -77,7 +92,7 @@ class Report:
 
 
 def report(history: History, *, scores: Any = None, evaluation: Any = None, model: Any = None, top: int = 25,
-           synthetic: bool = False, definition: Definition | None = None) -> Report:
+           synthetic: bool = False, definition: Definition | None = None, call: Call | None = None) -> Report:
     """The clinic's page about a history.
 
     Parameters
@@ -96,6 +111,9 @@ def report(history: History, *, scores: Any = None, evaluation: Any = None, mode
         Say on top that the clients are invented.
     definition : Definition, optional
         What counts as a dropout; the model's, or else the default.
+    call : Call, optional
+        What a call is taken to do (see `dropout.models.outlook`). The days to call rest on it, and the page says that it is an
+        assumption.
 
     Raises
     ------
@@ -113,7 +131,9 @@ def report(history: History, *, scores: Any = None, evaluation: Any = None, mode
     reschedule = open_cancellations_of(history) if scores is None else scores.reschedule
     calls = None if scores is None else call_list(scores.dropout_risk, still_open, reschedule, top=top)
     therapists = latest_therapists(history) if scores is None else scores.dropout_risk
-    cancellations = cancelled_and_not_back(reschedule, still_open, therapists, top=top)
+    ahead = None if scores is None else seen_ahead(model, history, still_open, reschedule, call)
+    cancellations = cancelled_and_not_back(reschedule, still_open, therapists, top=top,
+                                           outlook=None if ahead is None else ahead.outlook, as_of=history.known_until)
     endings = how_they_ended(history, counts_as)
     n_left = int(still_open["left"].sum())
     return Report(
@@ -125,6 +145,10 @@ def report(history: History, *, scores: Any = None, evaluation: Any = None, mode
         endings=endings,
         trust=Trust(model_facts(model), left_out(model, scores, history), trials_of(evaluation)),
         synthetic=synthetic,
+        silence=() if ahead is None else typical_curves(
+            ahead.curves, reschedule.assign(message=messages_in_words(reschedule))),
+        assumption=None if ahead is None else ahead.assumption,
+        words=words_here(model),
     )
 
 

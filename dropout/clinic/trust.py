@@ -10,6 +10,7 @@ import pandas as pd
 
 from dropout.clinic.phrases import counted, day_in_words, listed, sentence
 from dropout.clinic.track_record import Trial
+from dropout.clinic.words_here import few_wrote
 from dropout.history import History
 
 ENOUGH_CLIENTS = 750
@@ -20,6 +21,9 @@ KIND_WORDS = {
     "boosting": "boosted decision trees",
     "average": "the average of a weighted sum and boosted decision trees",
 }
+
+CLOCK_WORDS = {"cure": "mixture cure model", "boosting": "boosted trees", "stack": "mean of both"}
+"""Ways of predicting cancellations, in plain words."""
 
 PREDICTION_WORDS = {
     "dropout risk": "the chance of leaving",
@@ -65,9 +69,11 @@ def model_facts(model: Any) -> tuple[str, ...]:
     if training["n_clients"] < ENOUGH_CLIENTS:
         facts.append(f"With fewer than {ENOUGH_CLIENTS} clients to learn from, chances are less certain than they look")
     if training.get("n_cancellations"):
-        facts.append(f"For cancellations it learnt from {counted(training['n_cancellations'], 'past cancellation')} "
-                     "and how they turned out")
-    facts += _kept(model.summary())
+        facts.append(f"For cancellations it learnt from {_past_cancellations(model)} and how they turned out")
+    reschedule = getattr(model, "reschedule_", None)
+    facts += _kept(model.summary(), set() if reschedule is None else {"reschedule"})
+    if reschedule is not None:
+        facts += clock_facts(reschedule.choice)
     return tuple(sentence(fact) for fact in facts)
 
 
@@ -91,10 +97,43 @@ def left_out(model: Any, scores: Any, history: History) -> tuple[str, ...]:
     return tuple(sentence(text) for text in found)
 
 
-def _kept(summary: pd.DataFrame) -> list[str]:
-    """Which kind of model won the validation, for each prediction."""
+def clock_facts(choice: Any) -> list[str]:
+    """Which way of predicting cancellations was chosen, and by what log loss.
+
+    Parameters
+    ----------
+    choice : Choice
+        Of the reschedule model: its kind ("cure", "boosting" or "stack"), the log loss of each, and notes.
+    """
+    chosen = CLOCK_WORDS.get(choice.kind, choice.kind)
+    losses = {kind: choice.losses[name] for kind in CLOCK_WORDS
+              for name in (kind, f"{kind} {choice.strength:g}") if name in choice.losses}
+    facts = []
+    if losses:
+        told = listed([f"{CLOCK_WORDS[kind]} {loss:.3f}" for kind, loss in losses.items()])
+        facts.append(f"For whether a client who cancelled comes back, the {chosen} is used. On {choice.n_later:,} past "
+                     f"cancellations set apart, the log loss (lower is better) was: {told}. The mean is kept unless one of "
+                     "the two is better by more than chance")
+    else:
+        facts.append(f"For whether a client who cancelled comes back, the {chosen} is used, without a comparison")
+    facts.append("The mixture cure model works out together who will never come again and when the others are heard of; boosted "
+                 "trees are many small decision trees that each mend what is left to mend")
+    return facts + [f"How it was compared: {note}" for note in choice.notes]
+
+
+def _past_cancellations(model: Any) -> str:
+    """How many; rounded where the exact sum would give away a count of fewer than five beside it."""
+    n = model.training["n_cancellations"]
+    words = getattr(model, "words", None)
+    if words is not None and few_wrote(words):
+        return f"about {counted(10 * ((n + 5) // 10), 'past cancellation')}"
+    return counted(n, "past cancellation")
+
+
+def _kept(summary: pd.DataFrame, told_apart: set[str]) -> list[str]:
+    """Which kind of model won the validation, for each prediction but those told elsewhere."""
     kept = []
-    for row in summary[summary["chosen"].astype(bool)].to_dict("records"):
+    for row in summary[summary["chosen"].astype(bool) & ~summary["prediction"].isin(told_apart)].to_dict("records"):
         kind = str(row["candidate"]).split(" ")[0]
         tried = int((summary["prediction"] == row["prediction"]).sum())
         what = PREDICTION_WORDS.get(row["prediction"], row["prediction"])

@@ -18,6 +18,8 @@ FEATURES = (
             "log"),
     Feature("lead_days", "days between booking and start of the latest booking made", "days", "sessions", "log"),
     Feature("days_since_booking", "days since the latest booking was made", "days", "sessions", "log"),
+    Feature("days_to_book", "days from when the client was last seen to the latest booking made since, 0 where it stood "
+            "already", "days", "sessions", "log"),
     Feature("booked_since_attended", "a booking was made since the client was last seen", "0 or 1", "sessions", "flag"),
 )
 
@@ -47,6 +49,7 @@ def compute(view: View) -> Columns:
         "unbooked_days": np.where(has, 0.0, np.where(np.isnan(released), view.episode_days, released)),
         "lead_days": view.last(bookings, "lead") / DAY,
         "days_since_booking": view.days_since(bookings),
+        "days_to_book": np.where(has | (made > since_attended), np.maximum(made - since_attended, 0) / DAY, np.nan),
         "booked_since_attended": (made > np.nan_to_num(since_attended, nan=-np.inf)).astype(float),
     }
 

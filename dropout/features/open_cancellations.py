@@ -9,7 +9,7 @@ import numpy as np
 from dropout.features.booking import n_ahead
 from dropout.features.feature import Columns, Feature
 from dropout.features.view import View
-from dropout.features.wording import OTHER, telling_message
+from dropout.features.wording import telling_message
 from dropout.messages.reader import INTENTS
 from dropout.timeline import DAY
 
@@ -47,19 +47,23 @@ class OpenCancellations:
     session: np.ndarray
     message: np.ndarray
 
+    def take(self, which: np.ndarray) -> OpenCancellations:
+        """Those at these positions (or where this mask is true)."""
+        return OpenCancellations(self.is_open[which], self.cancelled_at[which], self.session[which], self.message[which])
+
 
 def open_cancellations(view: View) -> OpenCancellations:
     """The state of cancelling at each moment.
 
-    A message counts as writing to cancel when something other than `other` is likeliest and it came after the client was
-    last seen.
+    A message counts as writing to cancel when it can be read, something other than `other` is likeliest, and it came after
+    the client was last seen.
     """
-    spells, intents = view.evidence.spells, view.evidence.intents
+    spells = view.evidence.spells
     in_spell = view.count(spells.begun) > view.count(spells.returned)
     message = telling_message(view)
     wrote = np.zeros(len(view), dtype=bool)
     there = message >= 0
-    wrote[there] = intents[message[there], OTHER] < 0.5
+    wrote[there] = view.evidence.tells[message[there]]
     sent = view.sent_at(message)
     cancelled = np.where(in_spell, np.nan_to_num(view.last(spells.cancellations, "at")), sent).astype(np.int64)
     session = np.where(in_spell, np.nan_to_num(view.last(spells.cancellations, "row"), nan=-1), -1).astype(np.int64)

@@ -16,18 +16,20 @@ from dropout.features import (
     booking,
     cadence,
     calendar,
+    chains,
     ending_talk,
     money,
     outcomes,
     returns,
     therapist,
     wording,
+    words_here,
 )
 from dropout.features.feature import Feature, Group
 from dropout.features.view import Evidence, View
 from dropout.timeline import Moments
 
-GROUPS = (attendance, cadence, booking, returns, outcomes, therapist, money, ending_talk, wording, calendar)
+GROUPS = (attendance, cadence, booking, returns, chains, outcomes, therapist, money, ending_talk, wording, words_here, calendar)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from dropout.features.baseline import Covariates, covariates
-from dropout.messages.reader import INTENTS, read_intents
+from dropout.messages.language import READ
+from dropout.messages.reader import INTENTS, read_intents, readable
 from dropout.timeline import DAY, NEVER, Facts, Moments, Timeline, seconds
 from dropout.timeline.cancellations import Spells, spells
+from dropout.timeline.chains import Chains, chains
 from dropout.timeline.runs import median_of_last_gaps, running_count, runs_of
 
 MOST_MEASURES = 6
@@ -76,6 +78,11 @@ class Evidence:
         return spells(self.timeline)
 
     @cached_property
+    def chains(self) -> Chains:
+        """Cancellations and the bookings that replace them."""
+        return chains(self.timeline)
+
+    @cached_property
     def messages(self) -> Facts:
         """Messages from clients."""
         return self.timeline.messages("client")
@@ -97,6 +104,24 @@ class Evidence:
         if mine.any():
             result[mine] = read_intents(table.loc[mine, "text"]).to_numpy()
         return result
+
+    @cached_property
+    def unread(self) -> np.ndarray:
+        """Which rows of `messages` hold nothing that can be read: empty, without words, in another language."""
+        table = self.timeline.tables.messages
+        if table is None or not len(table):
+            return np.zeros(0, dtype=bool)
+        mine = table["sender"].to_numpy(object) == "client"
+        result = np.zeros(len(table), dtype=bool)
+        if mine.any():
+            result[mine] = (readable(table.loc[mine, "text"]) != READ).to_numpy()
+        return result
+
+
+    @cached_property
+    def tells(self) -> np.ndarray:
+        """Which rows of `messages` can be read and say something else than `other`."""
+        return (self.intents[:, INTENTS.index("other")] < 0.5) & ~self.unread
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ FEATURES = (
               {"ends_therapy": "their message reads like an ending",
                "vague_deferral": "said they would be in touch, without a date"}.get(intent))
       for intent in INTENTS),
+    *(Feature(f"also_said_{intent}", f"highest probability that another of the latest messages since last seen says '{intent}'",
+              "probability", "messages") for intent in ("ends_therapy", "vague_deferral")),
 )
 
 
@@ -59,7 +61,21 @@ def compute(view: View) -> Columns:
         "days_since_message": view.days_since(messages, "sent"),
         "messages_since_attended": count_since.astype(float),
         "unanswered": (lately & waiting & ((view.at - np.nan_to_num(sent)) >= DAY)).astype(float),
-    } | {f"says_{name}": intents[:, i] for i, name in enumerate(INTENTS)}
+    } | {f"says_{name}": intents[:, i] for i, name in enumerate(INTENTS)} | _also_said(view, telling)
+
+
+def _also_said(view: View, telling: np.ndarray) -> Columns:
+    """What the other messages since last seen say: when two disagree the later counts, and both are evidence."""
+    messages, seen = view.evidence.messages, seen_at(view)
+    said = {name: np.zeros(len(view)) for name in ("ends_therapy", "vague_deferral")}
+    for back in range(LOOK_BACK):
+        row, sent = view.last(messages, "row", back), view.last(messages, "sent", back)
+        there = np.flatnonzero(~np.isnan(row) & (np.nan_to_num(sent) > seen) & (row != telling))
+        rows = row[there].astype(np.int64)
+        there, rows = there[view.evidence.tells[rows]], rows[view.evidence.tells[rows]]
+        for name, column in said.items():
+            column[there] = np.maximum(column[there], view.evidence.intents[rows, INTENTS.index(name)])
+    return {f"also_said_{name}": column for name, column in said.items()}
 
 
 def seen_at(view: View) -> np.ndarray:
@@ -71,7 +87,8 @@ def seen_at(view: View) -> np.ndarray:
 def telling_message(view: View) -> np.ndarray:
     """Row of the message since last seen that tells most at each moment, -1 where there is none.
 
-    The latest one that does not read as `other`; if all do, the latest. When two disagree, the later one counts.
+    The latest one that can be read and does not read as `other`; if none does, the latest. When two disagree, the later one
+    counts.
     """
     messages = view.evidence.messages
     seen = seen_at(view)
@@ -80,7 +97,7 @@ def telling_message(view: View) -> np.ndarray:
         row, sent = view.last(messages, "row", back), view.last(messages, "sent", back)
         since = ~np.isnan(row) & (np.nan_to_num(sent) > seen)
         row = np.nan_to_num(row, nan=-1).astype(np.int64)
-        tells = since & (view.evidence.intents[row, OTHER] < 0.5) if len(view.evidence.intents) else since
-        older_tells = (result >= 0) & (view.evidence.intents[result, OTHER] < 0.5) if len(view.evidence.intents) else since
+        tells = since & view.evidence.tells[row] if len(view.evidence.tells) else since
+        older_tells = (result >= 0) & view.evidence.tells[result] if len(view.evidence.tells) else since
         result = np.where(tells | (since & ~older_tells), row, result)
     return result

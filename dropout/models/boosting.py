@@ -38,16 +38,21 @@ class Boosted:
     baseline: float
 
     @classmethod
-    def fit(cls, x: np.ndarray, y: np.ndarray, seed: int, weight: np.ndarray | None = None) -> Boosted:
-        """Trees fitted to y (bool) on x (rows by features, NaN where unknown)."""
+    def fit(cls, x: np.ndarray, y: np.ndarray, seed: int, weight: np.ndarray | None = None, *, rounds: int = ROUNDS,
+            rate: float = LEARNING_RATE, rising: int | None = None) -> Boosted:
+        """Trees fitted to y (bool) on x (rows by features, NaN where unknown).
+
+        With `rising` the log odds never fall with that column, all others equal.
+        """
         if y.all() or not y.any():
             nothing = np.zeros(0)
             odds = float(np.log((y.sum() + 0.5) / (len(y) - y.sum() + 0.5)))
             whole, truth = nothing.astype(np.int32), nothing.astype(bool)
             return cls(whole.astype(np.int16), nothing, whole, whole, truth, nothing, whole, odds)
         model = HistGradientBoostingClassifier(
-            max_iter=ROUNDS, learning_rate=LEARNING_RATE, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS,
-            l2_regularization=RIDGE, max_features=COLUMNS, early_stopping=False, random_state=seed)
+            max_iter=rounds, learning_rate=rate, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS,
+            l2_regularization=RIDGE, max_features=COLUMNS, early_stopping=False, random_state=seed,
+            monotonic_cst=None if rising is None else [int(j == rising) for j in range(x.shape[1])])
         # A column known nowhere can't be binned; as a constant it is never split on.
         model.fit(np.where(np.isnan(x).all(axis=0), 0.0, x), y, sample_weight=weight)
         return cls.of(model)

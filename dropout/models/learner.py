@@ -218,8 +218,33 @@ def chain(logits: np.ndarray) -> np.ndarray:
 
 def log_loss(p: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Mean log loss in nats, probabilities clipped to 0.005 and 0.995."""
+    return float(np.average(losses_of(p, y), weights=weight))
+
+
+def losses_of(p: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Log loss of each row in nats, probabilities clipped to 0.005 and 0.995."""
     p = np.clip(p, 0.005, 0.995)
-    return float(np.average(-np.where(y, np.log(p), np.log1p(-p)), weights=weight))
+    return -np.where(y, np.log(p), np.log1p(-p))
+
+
+def clearly_better(one: np.ndarray, other: np.ndarray, owner: np.ndarray, weight: np.ndarray | None = None) -> bool:
+    """Whether one candidate's losses lie below another's by more than their paired standard error.
+
+    Parameters
+    ----------
+    one, other : arrays
+        Loss of each row.
+    owner : int array
+        Whose row it is; rows of one owner are alike and count together.
+    weight : array, optional
+    """
+    weight = np.ones(len(one)) if weight is None else weight
+    _, who = np.unique(owner, return_inverse=True)
+    gain = np.bincount(who, weights=weight * (other - one))
+    share = np.bincount(who, weights=weight)
+    mean = gain.sum() / share.sum()
+    error = np.sqrt(((gain - mean * share) ** 2).sum()) / share.sum()
+    return bool(mean > error)
 
 
 def side_by_side(jobs: Sequence[Callable[[], Any]]) -> list[Any]:

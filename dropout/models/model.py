@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from dropout.endings import DEFAULT, DROPOUT, ClosureReason, Definition, Gap
 from dropout.errors import ModelError
@@ -22,9 +23,12 @@ from dropout.history import History
 from dropout.messages.reader import INTENTS
 from dropout.models import store
 from dropout.models.learner import side_by_side
-from dropout.models.reasons import reasons
-from dropout.models.reschedule import RETURN_DAYS, RescheduleModel, fit_reschedule, rows_at
-from dropout.models.risk import RiskModel, fit_risk, with_gone
+from dropout.models.leaving import FEATURE, Leaving
+from dropout.models.reasons import reasons, why_gone
+from dropout.models.reschedule import RETURN_DAYS, Predictions, RescheduleModel, fit_reschedule
+from dropout.models.risk import RiskModel, fit_risk, with_both
+from dropout.models.silences import Silences, silences_at
+from dropout.models.words import from_plain, to_plain
 from dropout.timeline import DAY, NEVER, times
 
 FEWEST_DROPOUTS, FEWEST_CLIENTS = 30, 200
@@ -107,6 +111,11 @@ class DropoutModel:
         return self.trained_until_
 
     @property
+    def words(self) -> pd.DataFrame | None:
+        """What the words were worth in training (see `dropout.models.words`); None without messages."""
+        return None if self.reschedule_ is None else self.reschedule_.words
+
+    @property
     def training(self) -> dict[str, Any]:
         """What the model was learnt from."""
         return self.training_
@@ -126,10 +135,14 @@ class DropoutModel:
         ModelError
             If there are too few clients or dropouts to learn from.
         """
-        if as_of is not None:
-            history = history.as_of(as_of)
+        history = history if as_of is None else history.as_of(as_of)
+        # On one thread a sum has one order, whatever the machine: the same history gives the same bytes.
+        with threadpool_limits(1):
+            self._fit(history, _ticker(progress, "fit", 8))
+        return self
+
+    def _fit(self, history: History, tick: Callable[[], None]) -> None:
         timeline = history.timeline
-        tick = _ticker(progress, "fit", 7)
         evidence = Evidence.of(timeline, self.exclude, self.definition.maturity_days)
         found = self.definition.endings(timeline)
         n_dropouts = int(((found.ending == DROPOUT) & (found.at != NEVER)).sum())
@@ -140,8 +153,10 @@ class DropoutModel:
                 f"where at least {FEWEST_CLIENTS} and {FEWEST_DROPOUTS} are needed. Still possible: `dropout check`, "
                 "`dropout report` without a model, and `dropout score` with a model fitted on a larger clinic's history.")
         tick()
-        self.reschedule_, out_of_fold = fit_reschedule(evidence, self.definition, self.seed, tick)
-        self.risk_ = fit_risk(evidence, self.definition, self.reschedule_, out_of_fold, self.seed, tick)
+        self.leaving_ = Leaving.fit(evidence, self.definition, self.seed)
+        tick()
+        self.reschedule_, out_of_fold = fit_reschedule(evidence, self.definition, self.leaving_, self.seed, tick)
+        self.risk_ = fit_risk(evidence, self.definition, self.leaving_, self.reschedule_, out_of_fold, self.seed, tick)
         self.trained_until_ = history.known_until
         self.measures_ = evidence.measures
         self.covariates_ = evidence.covariates
@@ -158,7 +173,6 @@ class DropoutModel:
             "versions": {name: version(name) for name in ("dropout", "numpy", "pandas", "scikit-learn", "scipy")},
         }
         tick()
-        return self
 
     def score(self, history: History, as_of: str | np.datetime64 | None = None, progress: Progress | None = None) -> Scores:
         """Both predictions for every open episode and open cancellation at a date.
@@ -180,21 +194,18 @@ class DropoutModel:
         moments = open_at(timeline, timeline.extraction)
         table = feature_table(evidence, moments)
         tick()
-        is_open, rows = rows_at(evidence, moments, table)
+        is_open, silences = silences_at(evidence, moments, self.leaving_)
         gone, otherwise = np.full(len(moments), np.nan), np.full(len(moments), np.nan)
-        values, features = with_gone(table, is_open, np.zeros(int(is_open.sum())))
-        columns: dict[str, np.ndarray] = {}
-        if self.reschedule_ is not None:
-            columns = self.reschedule_.probabilities(rows.values)
-            gone[is_open], otherwise[is_open] = columns["gone"], columns["otherwise"]
-            values["gone_log_odds"] = np.where(is_open, np.log(gone / (1 - gone)), np.nan)
-        else:
-            values = values.drop(columns="gone_log_odds")
+        left = None if self.leaving_ is None else self.leaving_.log_odds(evidence, moments)
+        said = None if self.reschedule_ is None else self.reschedule_.predict(silences)
+        if said is not None:
+            gone[is_open], otherwise[is_open] = said.gone, said.otherwise
+        values, features = with_both(table, left, is_open, None if said is None else np.log(said.gone / (1 - said.gone)))
         p = np.round(self.risk_.probabilities(values, gone, otherwise), DECIMALS)
         tick()
         why = reasons(self.risk_.learner, values, features, table.group_of)
         risk = self._risk_frame(history, View(evidence, moments), p, why)
-        reschedule = self._reschedule_frame(history, rows, columns, table.group_of, evidence)
+        reschedule = self._reschedule_frame(history, silences, said, evidence)
         tick()
         return Scores(history.known_until, risk, reschedule, self._notes(table, history), dict(history.tables.set_aside))
 
@@ -215,34 +226,35 @@ class DropoutModel:
             "reasons": pd.Series(why, dtype=object),
         }).astype({name: "str" for name in ("client_id", "episode_id", "therapist_id", "clinic_id")})
 
-    def _reschedule_frame(self, history: History, rows, columns: dict[str, np.ndarray], group_of: dict[str, str],
+    def _reschedule_frame(self, history: History, silences: Silences, said: Predictions | None,
                           evidence: Evidence) -> pd.DataFrame:
-        episodes = history.timeline.episodes.iloc[rows.moments.episode]
-        n = len(rows.moments)
+        asked, state = silences.asked, silences.state
+        episodes = history.timeline.episodes.iloc[asked.episode]
+        n = len(asked)
         intent = pd.array([None] * n, dtype="str")
-        there = rows.state.message >= 0
+        there = state.message >= 0
         if there.any():
-            intent[there] = np.array(INTENTS)[evidence.intents[rows.state.message[there]].argmax(axis=1)]
+            intent[there] = np.array(INTENTS)[evidence.intents[state.message[there]].argmax(axis=1)]
+            intent[np.flatnonzero(there)[evidence.unread[state.message[there]]]] = None
         missing = np.full(n, np.nan)
         frame = pd.DataFrame({
             "client_id": episodes["client_id"].to_numpy(object),
             "episode_id": episodes["episode_id"].to_numpy(object),
-            "session_id": _picked(history.sessions, "session_id", rows.state.session),
-            "message_id": _picked(history.messages, "message_id", rows.state.message),
-            "cancelled_at": shown(rows.state.cancelled_at),
+            "session_id": _picked(history.sessions, "session_id", state.session),
+            "message_id": _picked(history.messages, "message_id", state.message),
+            "cancelled_at": shown(state.cancelled_at),
             "as_of": np.full(n, history.known_until),
-            "days_silent": ((rows.moments.at - rows.state.cancelled_at) // DAY).astype(np.int64),
+            "days_silent": ((asked.at - state.cancelled_at) // DAY).astype(np.int64),
             "intent": intent,
-            "p_dropout": np.round(columns.get("gone", missing), DECIMALS),
-        } | {f"p_return_{days}d": np.round(columns.get(f"return_{days}d", missing), DECIMALS) for days in RETURN_DAYS})
+            "p_dropout": missing if said is None else np.round(said.gone, DECIMALS),
+        } | {f"p_return_{days}d": missing if said is None else np.round(said.back[days], DECIMALS) for days in RETURN_DAYS})
         frame["reasons"] = pd.Series(
-            [[] for _ in range(n)] if self.reschedule_ is None
-            else reasons(self.reschedule_.learner, rows.values, rows.features, group_of), dtype=object)
+            [[] for _ in range(n)] if self.reschedule_ is None else why_gone(self.reschedule_, silences), dtype=object)
         return frame.astype({name: "str" for name in ("client_id", "episode_id", "session_id", "message_id")})
 
     def _notes(self, table, history: History) -> list[str]:
         notes = []
-        known = set(table.values.columns) | {"open_cancellation", "gone_log_odds"}
+        known = set(table.values.columns) | {"open_cancellation", "gone_log_odds", FEATURE.name}
         lost = [name for name in self.risk_.learner.columns if name not in known
                 or (name in table.values and len(table.values) > 0 and table.values[name].isna().all())]
         if lost:
@@ -277,10 +289,13 @@ class DropoutModel:
             },
             "risk": {"learner": store.learner_to("risk", self.risk_.learner, tensors),
                      "choice": store.choice_to(self.risk_.choice), "n_moments": self.risk_.n_moments},
+            "leaving": None if self.leaving_ is None else store.learner_to("leaving", self.leaving_.learner, tensors),
             "reschedule": None if self.reschedule_ is None else {
-                "learner": store.learner_to("reschedule", self.reschedule_.learner, tensors),
+                "clock": store.clock_to("clock", self.reschedule_.clock, tensors),
+                "returns": store.learner_to("returns", self.reschedule_.returns, tensors),
                 "choice": store.choice_to(self.reschedule_.choice),
-                "n_cancellations": self.reschedule_.n_cancellations, "n_gone": self.reschedule_.n_gone},
+                "n_cancellations": self.reschedule_.n_cancellations, "n_gone": self.reschedule_.n_gone,
+                "words": None if self.reschedule_.words is None else to_plain(self.reschedule_.words)},
         }
         return store.to_bytes(head, tensors)
 
@@ -305,17 +320,19 @@ class DropoutModel:
         risk, reschedule = head["risk"], head["reschedule"]
         model.risk_ = RiskModel(store.learner_from("risk", risk["learner"], tensors), store.choice_from(risk["choice"]),
                                 risk["n_moments"])
+        model.leaving_ = None if head["leaving"] is None else Leaving(store.learner_from("leaving", head["leaving"], tensors))
         model.reschedule_ = None if reschedule is None else RescheduleModel(
-            store.learner_from("reschedule", reschedule["learner"], tensors), store.choice_from(reschedule["choice"]),
-            reschedule["n_cancellations"], reschedule["n_gone"])
+            model.leaving_, store.clock_from("clock", reschedule["clock"], tensors),
+            store.learner_from("returns", reschedule["returns"], tensors), store.choice_from(reschedule["choice"]),
+            reschedule["n_cancellations"], reschedule["n_gone"],
+            None if reschedule["words"] is None else from_plain(reschedule["words"]))
         return model
 
     def summary(self) -> pd.DataFrame:
         """What was tried in training, its log loss on later moments, and what was chosen."""
         parts = {"dropout risk": self.risk_, "reschedule": self.reschedule_}
         rows = [{"prediction": name, "candidate": candidate, "log_loss": loss,
-                 "chosen": candidate == (f"additive {part.choice.strength:g}" if part.choice.kind == "additive"
-                                         else part.choice.kind)}
+                 "chosen": candidate in (part.choice.kind, f"{part.choice.kind} {part.choice.strength:g}")}
                 for name, part in parts.items() if part is not None for candidate, loss in part.choice.losses.items()]
         return pd.DataFrame(rows, columns=["prediction", "candidate", "log_loss", "chosen"])
 

@@ -12,7 +12,11 @@ import numpy as np
 import pandas as pd
 
 from dropout.features.feature import Feature
+from dropout.models.clock import on_day
 from dropout.models.learner import Learner
+from dropout.models.reschedule import RescheduleModel
+from dropout.models.silences import Silences
+from dropout.timeline import DAY
 
 MOST = 4
 """Reasons given at most."""
@@ -40,9 +44,33 @@ def reasons(
     features : what each column is
     group_of : group of each column
     """
-    if not len(values):
+    return _said(learner.contributions(values, 0), values, features, group_of) if len(values) else []
+
+
+def why_gone(model: RescheduleModel, silences: Silences) -> list[list[str]]:
+    """Up to four reasons for the probability of each open cancellation, the strongest first.
+
+    Parameters
+    ----------
+    model : RescheduleModel
+    silences : Silences
+        The open cancellations, at the moments asked about.
+    """
+    if not len(silences.asked):
         return []
-    added = learner.contributions(values, 0)
+    clock, which = model.clock, silences.which
+    curves = clock.log_odds(silences.values)[which]
+    values = silences.values.iloc[which].reset_index(drop=True)
+    added = clock.contributions(silences.values).iloc[which].reset_index(drop=True)
+    # What the days have added since the silence began is one reason of its own.
+    values["silent_days"] = (silences.asked.at - silences.state.cancelled_at) / DAY
+    added["silent_days"] = on_day(curves, silences.days) - curves[:, 0]
+    return _said(added, values, silences.features, silences.group_of)
+
+
+def _said(
+    added: pd.DataFrame, values: pd.DataFrame, features: Mapping[str, Feature], group_of: Mapping[str, str]
+) -> list[list[str]]:
     names = [name for name in added.columns
              if name in features and features[name].reason and group_of.get(name) not in NEVER_SHOWN]
     names = [name for name in names if name in values]

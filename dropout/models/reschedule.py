@@ -1,8 +1,9 @@
 """Reschedule or dropout: for an open cancellation, the probability that the client never attends again.
 
-History, silence and the wording of the message in one chain of questions: gone for good? If not, back within 7, 14,
-30 days? A last question, whether somebody gone for good had ended otherwise than by dropping out, ties this model to the
-one of dropout risk.
+What was known when the client was last seen, what came after, the wording of the message and the days of silence meet in
+the silence clock. For those who are not gone a chain of questions says whether they are back within 7, 14 and 30 days;
+a last one, whether somebody gone for good had ended otherwise than by dropping out, ties this model to the one of dropout
+risk.
 """
 
 from __future__ import annotations
@@ -12,102 +13,65 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from dropout.endings import DROPOUT, Definition
-from dropout.endings.labels import days_to_return, never_again
-from dropout.features import open_cancellations as opened
 from dropout.features.feature import Feature
-from dropout.features.open_cancellations import OpenCancellations, open_cancellations
-from dropout.features.table import FeatureTable, feature_table
-from dropout.features.view import Evidence, View
-from dropout.models.learner import Choice, Learner, Question, Task, choose, client_fold, log_loss
+from dropout.features.view import Evidence
+from dropout.models.clock import Days, SilenceClock, days_of, fit_clock, on_day
+from dropout.models.learner import (
+    LATER_SHARE,
+    Choice,
+    Learner,
+    Question,
+    Task,
+    clearly_better,
+    client_fold,
+    log_loss,
+    losses_of,
+)
+from dropout.models.leaving import FOLDS, Leaving
 from dropout.models.logistic import expit
-from dropout.timeline import DAY, Moments
+from dropout.models.silences import Outcomes, Silences, all_silences, outcomes, silences_at
+from dropout.models.words import words_worth
+from dropout.timeline import DAY
 
 RETURN_DAYS = (7, 14, 30)
 """Days within which a return is predicted."""
 
-SILENT_DAYS_ASKED = np.array([0.5, 2, 4, 6.5, 10, 14, 19, 26, 34, 44, 60, 85, 120])
-"""Days of silence at which each past cancellation is asked about while it is open: a thinned nightly grid."""
+STRENGTHS = (30.0, 100.0, 300.0)
+"""Ridge penalties of the cure model that are tried, in silences."""
 
-FOLDS = 3
-"""Groups of clients for probabilities that a client's own future had no part in."""
+RETURN_STRENGTH = 1_000.0
+"""Ridge penalty of the chain of returns, in days of silence."""
 
-INTERACTIONS = [(f"log_odds_{intent}", flag) for intent in
-                ("ends_therapy", "vague_deferral", "concrete_reschedule", "cancel_only")
-                for flag in ("long_silent",)] + [("silent_days", "no_message"), ("silent_days", "says_stop")]
+FEWEST = 20
+"""Past silences that must have ended each way for there to be a model."""
+
+SILENT = Feature("days_of_silence", "days since the client was last heard of", "days", "sessions, messages", "log")
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Open cancellations at some moments, with their features.
+class Predictions:
+    """What is predicted for open cancellations, one value each.
 
     Attributes
     ----------
-    moments : Moments
-        Moments that find a cancellation open.
-    state : OpenCancellations
-        Of those moments.
-    values : DataFrame
-        Features: those of every moment and those of the open cancellation.
+    gone : array
+        Probability that they never attend again in the episode.
+    low, high : arrays
+        95% interval of it, by the delta method (see `SilenceClock.spread`).
+    otherwise : array
+        The chance that one who never comes again has not dropped out: a therapist who left, a planned ending.
+    back : dict of int to array
+        Probability of being back within so many days.
     """
 
-    moments: Moments
-    state: OpenCancellations
-    values: pd.DataFrame
-    features: dict[str, Feature]
-
-
-def rows_at(evidence: Evidence, moments: Moments, table: FeatureTable | None = None) -> tuple[np.ndarray, Rows]:
-    """Which moments find a cancellation open (mask), and those moments with their features.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    moments : Moments
-    table : FeatureTable, optional
-        Features of the same moments, if they are there already.
-    """
-    state = open_cancellations(View(evidence, moments))
-    mask = state.is_open
-    here = moments.take(mask)
-    view = View(evidence, here)
-    state = OpenCancellations(*(part[mask] for part in (state.is_open, state.cancelled_at, state.session, state.message)))
-    if table is None:
-        table = feature_table(evidence, here)
-        values = table.values
-    else:
-        values = table.values[mask].reset_index(drop=True)
-    own = opened.compute(view, state, {name: values[name].to_numpy() for name in values.columns})
-    values = values.assign(**own)
-    values["long_silent"] = (values["silent_days"] > 10).astype(float)
-    stop = values["says_ends_therapy"] if "says_ends_therapy" in values else pd.Series(0.0, index=values.index)
-    values["says_stop"] = (stop > 0.5).astype(float)
-    flags = {name: Feature(name, name.replace("_", " "), "0 or 1", "messages", "flag")
-             for name in ("long_silent", "says_stop")}
-    features = table.features | {f.name: f for f in opened.FEATURES} | flags
-    return mask, Rows(here, state, values, features)
-
-
-def training_moments(evidence: Evidence) -> tuple[Moments, np.ndarray]:
-    """Moments during the silence after each past cancellation or message to cancel, and the days each stands for."""
-    facts = [evidence.spells.cancellations]
-    if len(evidence.intents):
-        facts.append(evidence.messages)
-    owner = np.concatenate([f.owner for f in facts])
-    at = np.concatenate([f.at for f in facts])
-    owner, at = np.unique(np.stack([owner, at]), axis=1)
-    n = len(SILENT_DAYS_ASKED)
-    moments = Moments(np.repeat(owner, n), (at[:, None] + (SILENT_DAYS_ASKED * DAY).astype(np.int64)).ravel())
-    edges = np.concatenate([[0.0], (SILENT_DAYS_ASKED[1:] + SILENT_DAYS_ASKED[:-1]) / 2, [135.0]])
-    weight = np.tile(np.diff(edges), len(at))
-    origin = np.repeat(at, n)
-    timeline = evidence.timeline
-    alive = (moments.at <= timeline.extraction) & (moments.at < timeline.closed[moments.episode])
-    moments, weight, origin = moments.take(alive), weight[alive], origin[alive]
-    state = open_cancellations(View(evidence, moments))
-    mine = state.is_open & (state.cancelled_at == origin)
-    return moments.take(mine), weight[mine]
+    gone: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    otherwise: np.ndarray
+    back: dict[int, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -116,92 +80,142 @@ class RescheduleModel:
 
     Attributes
     ----------
-    learner : Learner
-        Answers to `gone`, `back within 7`, `14` and `30` days, and `ended otherwise`.
+    leaving : Leaving or None
+    clock : SilenceClock
+    returns : Learner
+        Answers, of those not gone, whether they are back within 7, 14 and 30 days; and of those gone, whether they had ended
+        otherwise.
     choice : Choice
-        How the kind was chosen.
+        How the kind of the clock was chosen.
     n_cancellations, n_gone : int
-        Past cancellations learnt from, and how many of their clients never came again.
+        Past silences learnt from, and how many of their clients never came again.
+    words : DataFrame or None
+        What the words were worth (see `dropout.models.words`); None without messages.
     """
 
-    learner: Learner
+    leaving: Leaving | None
+    clock: SilenceClock
+    returns: Learner
     choice: Choice
     n_cancellations: int
     n_gone: int
+    words: pd.DataFrame | None = None
 
-    def probabilities(self, values: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Probabilities for open cancellations: `gone`, `return_7d`, `return_14d`, `return_30d`, `otherwise`.
+    def log_odds(self, silences: Silences) -> np.ndarray:
+        """Log odds of being gone at each moment asked about."""
+        return on_day(self.clock.log_odds(silences.values)[silences.which], silences.days)
 
-        `otherwise` is the chance that one who never comes again has not dropped out: a therapist who left, a planned
-        ending.
-        """
-        p = expit(self.learner.logits(values))
-        stays = 1.0 - p[:, 0]
-        back = stays[:, None] * (1.0 - np.cumprod(1.0 - p[:, 1:4], axis=1))
-        return {"gone": p[:, 0], "otherwise": p[:, 4]} | {
-            f"return_{days}d": back[:, i] for i, days in enumerate(RETURN_DAYS)}
+    def predict(self, silences: Silences) -> Predictions:
+        """What is predicted at each moment asked about."""
+        odds = self.log_odds(silences)
+        error = on_day(self.clock.spread(silences.values)[silences.which], silences.days)
+        p = expit(self.returns.logits(_with_days(silences.values, silences.which, silences.days)))
+        gone = expit(odds)
+        back = (1.0 - gone)[:, None] * (1.0 - np.cumprod(1.0 - p[:, :3], axis=1))
+        return Predictions(gone, expit(odds - 1.96 * error), expit(odds + 1.96 * error), p[:, 3],
+                           {days: back[:, i] for i, days in enumerate(RETURN_DAYS)})
 
 
-def task_of(evidence: Evidence, definition: Definition) -> tuple[Task, Rows]:
-    """What there is to learn from past cancellations."""
-    moments, weight = training_moments(evidence)
-    mask, rows = rows_at(evidence, moments)
-    weight = weight[mask]
-    timeline = evidence.timeline
-    gone, known = never_again(timeline, definition, rows.moments)
-    back_in = days_to_return(timeline, rows.moments)
-    ending = definition.endings(timeline).ending[rows.moments.episode]
-    questions = [Question("gone", known, gone)]
-    not_yet = known & ~gone
-    for days in RETURN_DAYS:
-        questions.append(Question(f"back within {days} days", not_yet, back_in <= days))
-        not_yet = not_yet & (back_in > days)
-    questions.append(Question("ended otherwise", known & gone, ending != DROPOUT))
-    client = timeline.episodes["client"].to_numpy(np.int64)[rows.moments.episode]
-    return Task(rows.values, rows.features, questions, rows.moments.at, client, weight, INTERACTIONS), rows
+def _with_days(values: pd.DataFrame, which: np.ndarray, days: np.ndarray) -> pd.DataFrame:
+    return values.iloc[which].reset_index(drop=True).assign(**{SILENT.name: days})
 
 
 def fit_reschedule(
-    evidence: Evidence, definition: Definition, seed: int, tick: Callable[[], None]
-) -> tuple[RescheduleModel | None, Callable[[Rows], np.ndarray]]:
+    evidence: Evidence, definition: Definition, leaving: Leaving | None, seed: int, tick: Callable[[], None]
+) -> tuple[RescheduleModel | None, Callable[[Silences], np.ndarray]]:
     """The model, and a function that gives cross-fitted log odds of being gone.
 
     Returns
     -------
     model : RescheduleModel or None
-        None where there are too few past cancellations to learn from.
+        None where there are too few past silences to learn from.
     out_of_fold : function
-        For rows of the same evidence: log odds by a model that has not seen the row's client.
+        For silences of the same evidence: log odds by a model that has not seen the client.
     """
-    task, rows = task_of(evidence, definition)
-    gone = task.questions[0]
-    spells = pd.DataFrame({"episode": rows.moments.episode, "at": rows.state.cancelled_at, "gone": gone.answer})[gone.rows]
-    last_word = spells.groupby(["episode", "at"])["gone"].last().to_numpy(bool)
-    n, n_gone = len(last_word), int(last_word.sum())
-    if n_gone < 20 or n - n_gone < 20:
-        return None, lambda asked: np.full(len(asked.moments), 0.0)
-
-    def loss(logits: np.ndarray, later: Task) -> float:
-        question = later.questions[0]
-        return log_loss(expit(logits[:, 0])[question.rows], question.answer[question.rows],
-                        None if later.weight is None else later.weight[question.rows])
-
-    choice = choose(task.ask(1), loss, definition.maturity_days * DAY, seed)
+    _, silences = silences_at(evidence, all_silences(evidence), leaving, out_of_fold=True)
+    found = outcomes(evidence, definition, silences.start)
+    n, n_gone = int(found.known.sum()), int((found.known & found.gone).sum())
+    n_heard = int((found.known & ~found.gone & np.isfinite(found.heard)).sum())
+    past = days_of(found, max(definition.maturity_days, RETURN_DAYS[-1]))  # so that returns had the time to show
+    if min(n_gone, n_heard) < FEWEST or not len(past.which):
+        return None, lambda asked: np.zeros(len(asked.asked))
+    client = evidence.timeline.episodes["client"].to_numpy(np.int64)[silences.start.episode]
+    choice = _choose(silences, found, past, client, definition, seed)
     tick()
-    learner = Learner.fit(task, choice.kind, choice.strength, seed)
+    clock = fit_clock(silences, found, past, client, choice.kind, choice.strength, seed)
     tick()
-    fold = client_fold(task.client, FOLDS)
-    parts = [Learner.fit(task.ask(1).take(fold != k), choice.kind, choice.strength, seed) for k in range(FOLDS)]
+    fold = client_fold(client, FOLDS)
+    parts = [fit_clock(silences, found, past, client, choice.kind, choice.strength, seed, fold != k) for k in range(FOLDS)]
+    returns = _fit_returns(evidence, definition, silences, found, past, client, seed)
     tick()
 
-    def out_of_fold(asked: Rows) -> np.ndarray:
-        client = evidence.timeline.episodes["client"].to_numpy(np.int64)[asked.moments.episode]
-        which = client_fold(client, FOLDS)
-        result = np.zeros(len(asked.moments))
-        for k in range(FOLDS):
-            result[which == k] = parts[k].logits(asked.values[which == k])[:, 0]
-        return result
+    def out_of_fold(asked: Silences) -> np.ndarray:
+        whose = evidence.timeline.episodes["client"].to_numpy(np.int64)[asked.start.episode]
+        which, curves = client_fold(whose, FOLDS), np.zeros((len(asked.start), 0))
+        for k, part in enumerate(parts):
+            with threadpool_limits(1):  # see `Leaving.log_odds`
+                mine = part.log_odds(asked.values[which == k])
+            curves = np.zeros((len(which), mine.shape[1])) if not curves.shape[1] else curves
+            curves[which == k] = mine
+        return on_day(curves[asked.which], asked.days)
 
-    return RescheduleModel(learner, choice, n, n_gone), out_of_fold
+    words = words_worth(evidence, silences, found, client, seed) if len(evidence.intents) else None
+    return RescheduleModel(leaving, clock, returns, choice, n, n_gone, words), out_of_fold
 
 
+def _choose(
+    silences: Silences, found: Outcomes, past: Days, client: np.ndarray, definition: Definition, seed: int
+) -> Choice:
+    """The kind of clock for the nights of later silences, learnt from silences an embargo earlier."""
+    at = silences.start.at
+    cut = np.sort(at[found.known])[int(found.known.sum() * (1 - LATER_SHARE))]
+    later, earlier = found.known & (at >= cut), found.known & (at < cut - definition.maturity_days * DAY)
+    notes: tuple[str, ...] = ()
+    if min((found.gone & earlier).sum(), (~found.gone & earlier).sum()) < 2 * FEWEST or (found.gone & later).sum() < FEWEST:
+        fold = client_fold(client, 4)
+        earlier, later = found.known & (fold > 0), found.known & (fold == 0)
+        notes = ("history too short for a split by time; clients were split instead",)
+    rows = later[past.which]
+    if min((found.gone & earlier).sum(), (~found.gone & earlier & np.isfinite(found.heard)).sum()) < FEWEST or not rows.any():
+        return Choice("cure", STRENGTHS[-1], {}, 0, ("too few past silences to compare kinds",))
+    which, days, weight = past.which[rows], past.days[rows], past.weight[rows]
+
+    def curve(clock: SilenceClock, kind: str) -> np.ndarray:
+        asked, where = np.unique(which, return_inverse=True)
+        return on_day(clock.log_odds(silences.values.iloc[asked], kind)[where], days)
+
+    clocks = [fit_clock(silences, found, past, client, "stack" if i == 0 else "cure", strength, seed, earlier)
+              for i, strength in enumerate(STRENGTHS)]
+    odds = {f"cure {strength:g}": curve(clock, "cure") for strength, clock in zip(STRENGTHS, clocks, strict=True)}
+    losses = {name: log_loss(expit(one), found.gone[which], weight) for name, one in odds.items()}
+    strength = min(STRENGTHS, key=lambda one: losses[f"cure {one:g}"])
+    final = {"cure": odds[f"cure {strength:g}"], "boosting": curve(clocks[0], "boosting")}
+    final["stack"] = (final["cure"] + final["boosting"]) / 2
+    losses |= {kind: log_loss(expit(final[kind]), found.gone[which], weight) for kind in ("boosting", "stack")}
+    # Two opinions are steadier than one, so one of them must be better by more than chance to answer alone.
+    each = {kind: losses_of(expit(one), found.gone[which]) for kind, one in final.items()}
+    better = [kind for kind in ("cure", "boosting") if clearly_better(each[kind], each["stack"], client[which], weight)]
+    kind = min(better, key=lambda one: each[one] @ weight) if better else "stack"
+    return Choice(kind, strength, losses, int(later.sum()), notes)
+
+
+def _any_of(*rows: np.ndarray) -> np.ndarray:
+    """The first of these masks that holds anybody; everybody where none does."""
+    return next((mask for mask in rows if mask.any()), np.ones(len(rows[0]), dtype=bool))
+
+
+def _fit_returns(evidence: Evidence, definition: Definition, silences: Silences, found: Outcomes, past: Days,
+                 client: np.ndarray, seed: int) -> Learner:
+    """The chain of returns, learnt from the days of past silences."""
+    values = _with_days(silences.values, past.which, past.days)
+    gone, returned = found.gone[past.which], found.returned[past.which] - past.days
+    questions, left = [], ~gone
+    for days in RETURN_DAYS:
+        # Where nobody was still away by then, what is known of all who returned has to do.
+        questions.append(Question(f"back within {days} days", _any_of(left, ~gone), returned <= days))
+        left = left & (returned > days)
+    ending = definition.endings(evidence.timeline).ending[silences.start.episode[past.which]]
+    questions.append(Question("ended otherwise", _any_of(gone), gone & (ending != DROPOUT)))
+    at = silences.start.at[past.which] + (past.days * DAY).astype(np.int64)
+    task = Task(values, silences.features | {SILENT.name: SILENT}, questions, at, client[past.which], past.weight)
+    return Learner.fit(task, "additive", RETURN_STRENGTH, seed)

@@ -22,7 +22,9 @@ from dropout.features.moments import weekly
 from dropout.features.table import FeatureTable, feature_table
 from dropout.features.view import Evidence
 from dropout.models.learner import Choice, Learner, Question, Task, chain, choose, log_loss
-from dropout.models.reschedule import RescheduleModel, Rows, rows_at
+from dropout.models.leaving import FEATURE, Leaving
+from dropout.models.reschedule import RescheduleModel
+from dropout.models.silences import Silences, silences_at
 from dropout.timeline import DAY
 
 MOST_MOMENTS = 100_000
@@ -40,12 +42,29 @@ GONE = (
 )
 
 
-def with_gone(table: FeatureTable, is_open: np.ndarray, log_odds: np.ndarray) -> tuple[pd.DataFrame, dict[str, Feature]]:
-    """Features of the moments with what the reschedule model says of the open cancellations among them."""
-    gone = np.full(len(table.values), np.nan)
-    gone[is_open] = log_odds
-    values = table.values.assign(open_cancellation=is_open.astype(float), gone_log_odds=gone)
-    return values, table.features | {f.name: f for f in GONE}
+def with_both(
+    table: FeatureTable, left: np.ndarray | None, is_open: np.ndarray, gone: np.ndarray | None
+) -> tuple[pd.DataFrame, dict[str, Feature]]:
+    """Features of moments with what the other models say of them.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    left : array or None
+        Log odds of having left when last seen.
+    is_open : bool array
+        Which moments find a cancellation open.
+    gone : array or None
+        Log odds of being gone at those that do.
+    """
+    values, features = table.values.assign(open_cancellation=is_open.astype(float)), dict(table.features)
+    if gone is not None:
+        values["gone_log_odds"] = np.nan
+        values.loc[is_open, "gone_log_odds"] = gone
+    if left is not None:
+        values[FEATURE.name] = left
+        features[FEATURE.name] = FEATURE
+    return values, features | {f.name: f for f in GONE}
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,7 @@ class RiskModel:
         Parameters
         ----------
         values : DataFrame
-            As `with_gone` gives them.
+            As `with_both` gives them.
         gone, otherwise : arrays, NaN where no cancellation is open
             What the reschedule model says. One who is gone and has not ended otherwise is a dropout already, so both
             predictions agree: the first is at least `gone * (1 - otherwise)`.
@@ -87,8 +106,9 @@ class RiskModel:
 def fit_risk(
     evidence: Evidence,
     definition: Definition,
+    leaving: Leaving | None,
     reschedule: RescheduleModel | None,
-    out_of_fold: Callable[[Rows], np.ndarray],
+    out_of_fold: Callable[[Silences], np.ndarray],
     seed: int,
     tick: Callable[[], None],
 ) -> RiskModel:
@@ -99,10 +119,9 @@ def fit_risk(
     if len(moments) > MOST_MOMENTS:
         moments = weekly(timeline, until, 7.0 * np.ceil(len(moments) / MOST_MOMENTS))
     table = feature_table(evidence, moments)
-    is_open, rows = rows_at(evidence, moments, table)
-    values, features = with_gone(table, is_open, out_of_fold(rows))
-    if reschedule is None:
-        values = values.drop(columns="gone_log_odds")
+    is_open, silences = silences_at(evidence, moments, leaving, out_of_fold=True)
+    left = None if leaving is None else leaving.log_odds(evidence, moments, out_of_fold=True)
+    values, features = with_both(table, left, is_open, None if reschedule is None else out_of_fold(silences))
     tick()
     labels = risk_labels(timeline, definition, moments)
     names = ["already gone", *(f"within {days} days" for days in HORIZONS[1:])]

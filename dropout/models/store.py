@@ -12,11 +12,14 @@ from safetensors.numpy import save
 
 from dropout.errors import ModelError
 from dropout.models.boosting import Boosted
+from dropout.models.clock import SilenceClock
+from dropout.models.cure_clock import Clock
+from dropout.models.cure_part import Part
 from dropout.models.design import Design
 from dropout.models.learner import Choice, Learner
 from dropout.models.logistic import Logistic
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of the file."""
 
 
@@ -52,8 +55,7 @@ def learner_to(prefix: str, learner: Learner, tensors: dict[str, np.ndarray]) ->
     for i, model in enumerate(learner.additive):
         tensors[f"{prefix}.additive.{i}"] = np.append(model.coefficients, model.intercept)
     for i, trees in enumerate(learner.boosted):
-        for name, value in trees.__dict__.items():
-            tensors[f"{prefix}.boosted.{i}.{name}"] = np.atleast_1d(np.asarray(value))
+        _trees_to(f"{prefix}.boosted.{i}", trees, tensors)
     return {"kind": learner.kind, "names": list(learner.names), "columns": list(learner.columns),
             "design": learner.design.to_json(), "boosted": len(learner.boosted)}
 
@@ -63,12 +65,54 @@ def learner_from(prefix: str, head: dict[str, Any], tensors: dict[str, np.ndarra
     additive = tuple(
         Logistic(both[:-1].copy(), float(both[-1]))
         for both in (tensors[f"{prefix}.additive.{i}"] for i in range(len(head["names"]))))
-    boosted = []
-    for i in range(head["boosted"]):
-        arrays: dict[str, Any] = {name: tensors[f"{prefix}.boosted.{i}.{name}"] for name in Boosted.__dataclass_fields__}
-        boosted.append(Boosted(**arrays | {"baseline": float(arrays["baseline"][0])}))
+    boosted = [_trees_from(f"{prefix}.boosted.{i}", tensors) for i in range(head["boosted"])]
     return Learner(head["kind"], tuple(head["names"]), Design.from_json(head["design"]), additive,
                    tuple(head["columns"]), tuple(boosted))
+
+
+def clock_to(prefix: str, clock: SilenceClock, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The plain part of a silence clock; its arrays are put into `tensors`."""
+    _cure_to(f"{prefix}.cure", clock.cure, tensors)
+    if clock.files is not None:
+        _cure_to(f"{prefix}.files", clock.files, tensors)
+    if clock.trees is not None:
+        _trees_to(f"{prefix}.trees", clock.trees, tensors)
+    return {"kind": clock.kind, "design": clock.design.to_json(), "columns": list(clock.columns),
+            "cure": [clock.cure.longest, clock.cure.parts[0].l2], "trees": clock.trees is not None,
+            "files": None if clock.files is None else [clock.files.longest, clock.files.parts[0].l2]}
+
+
+def clock_from(prefix: str, head: dict[str, Any], tensors: dict[str, np.ndarray]) -> SilenceClock:
+    """The silence clock that `clock_to` stored."""
+    return SilenceClock(
+        head["kind"], Design.from_json(head["design"]), _cure_from(f"{prefix}.cure", head["cure"], tensors),
+        None if head["files"] is None else _cure_from(f"{prefix}.files", head["files"], tensors), tuple(head["columns"]),
+        _trees_from(f"{prefix}.trees", tensors) if head["trees"] else None)
+
+
+def _cure_to(prefix: str, clock: Clock, tensors: dict[str, np.ndarray]) -> None:
+    tensors |= {f"{prefix}.edges": clock.edges, f"{prefix}.theta": clock.theta,
+                f"{prefix}.covariance": clock.covariance.astype(np.float32),
+                f"{prefix}.mean": clock.parts[0].mean, f"{prefix}.scale": clock.parts[0].scale}
+
+
+def _cure_from(prefix: str, numbers: list[float], tensors: dict[str, np.ndarray]) -> Clock:
+    longest, l2 = numbers
+    mean, scale = tensors[f"{prefix}.mean"], tensors[f"{prefix}.scale"]
+    columns = [f"x{i}" for i in range(len(mean))]
+    first, last = (Part(name, np.arange(len(mean)), columns, mean, scale, l2) for name in ("incidence", "latency"))
+    return Clock((first, last), tensors[f"{prefix}.edges"], tensors[f"{prefix}.theta"],
+                 tensors[f"{prefix}.covariance"].astype(float), longest)
+
+
+def _trees_to(prefix: str, trees: Boosted, tensors: dict[str, np.ndarray]) -> None:
+    for name, value in trees.__dict__.items():
+        tensors[f"{prefix}.{name}"] = np.atleast_1d(np.asarray(value))
+
+
+def _trees_from(prefix: str, tensors: dict[str, np.ndarray]) -> Boosted:
+    arrays: dict[str, Any] = {name: tensors[f"{prefix}.{name}"] for name in Boosted.__dataclass_fields__}
+    return Boosted(**arrays | {"baseline": float(arrays["baseline"][0])})
 
 
 def choice_to(choice: Choice) -> dict[str, Any]:

@@ -71,9 +71,12 @@ def spells(timeline: Timeline) -> Spells:
 
 
 def _rebooked(timeline: Timeline, cancellations: Facts) -> Facts:
-    """First booking made after each cancellation, known when it was made."""
+    """First booking made with or after each cancellation, known when it was made.
+
+    Systems that move an appointment write the cancellation and the new booking down in the same second.
+    """
     bookings = timeline.bookings
-    position = bookings.position(cancellations.owner, cancellations.at)
+    position = bookings.position(cancellations.owner, cancellations.at - 1)
     there = position < bookings.first[cancellations.owner + 1]
     made = bookings.at[position[there]]
     delay = made - cancellations.at[there]

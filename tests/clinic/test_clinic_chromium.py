@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 import pytest
 from clinic_frames import InventedModel, invented_scores, simulated
+from clinic_silences import InventedClock, invented_words
 from test_clinic_page import evaluation
+from test_clinic_silence import with_outlook
 
-from dropout.clinic import render, report
+from dropout.clinic import Report, render, report
+from dropout.clinic.words_here import words_here
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -45,13 +49,28 @@ def dump(page: Path, folder: Path) -> tuple[str, str]:
 
 
 def page(long_names: bool = False) -> str:
+    """The page with every part, its longest words where asked for."""
+    told = everything(long_names)
+    outlook = with_outlook()
+    cancellations = outlook.cancellations
+    if long_names:
+        cancellations = replace(cancellations, groups=tuple(
+            replace(group, rows=tuple(replace(row, therapist_id="Dr " + "Longname" * 9, reasons=("x" * 90, *row.reasons),
+                                              client_id="Client" * 12) for row in group.rows))
+            for group in cancellations.groups))
+    told = replace(told, cancellations=cancellations, silence=outlook.silence, assumption=outlook.assumption,
+                   words=words_here(InventedClock(invented_words(not_read=2))))
+    return render(told).replace("<details>", "<details open>")
+
+
+def everything(long_names: bool) -> Report:
     history = simulated()
     scores = invented_scores(history)
     if long_names:
         scores.dropout_risk["therapist_id"] = "Dr " + "Longname" * 9
         scores.dropout_risk["reasons"] = [["x" * 90, "not seen for a long while indeed"]] * len(scores.dropout_risk)
         scores.notes.append("y" * 120)
-    return render(report(history, scores=scores, evaluation=evaluation(), model=InventedModel(), synthetic=True))
+    return report(history, scores=scores, evaluation=evaluation(), model=InventedModel(), synthetic=True)
 
 
 def test_the_console_stays_empty(tmp_path: Path) -> None:

@@ -123,6 +123,9 @@ BOOKING = (
     Example("unbooked_days", "2024-01-28T10:00", 1),
     Example("lead_days", "2024-01-03T09:00", 6 + 1 / 24),
     Example("days_since_booking", "2024-02-28T12:00", 2),
+    Example("days_to_book", "2024-01-22T10:30", UNKNOWN),
+    Example("days_to_book", "2024-01-28T10:00", 1 / 24),
+    Example("days_to_book", "2024-01-30T09:00", 7 + 23 / 24),
     Example("booked_since_attended", "2024-02-05T10:30", 0),
     Example("booked_since_attended", "2024-02-05T11:00", 1),
 )
@@ -140,6 +143,33 @@ RETURNS = (
     Example("spell_cancellations", "2024-02-27T10:00", 1),
     Example("spell_late", "2024-02-03T10:00", 0),
     Example("spell_late", "2024-02-27T10:00", 1),
+)
+
+MOVES = Case({"sessions": """
+    client_id  starts_at         status         booked_at         cancelled_at
+    7          2024-01-08T10:00  attended       2024-01-02T10:00  .
+    7          2024-01-15T10:00  client_cancel  2024-01-08T11:00  2024-01-13T10:00
+    7          2024-01-18T10:00  clinic_cancel  2024-01-13T10:00  2024-01-16T10:00
+    7          2024-01-25T10:00  attended       2024-01-17T10:00  .
+    7          2024-02-01T10:00  client_cancel  2024-01-25T11:00  2024-01-30T10:00
+    8          2024-03-01T10:00  attended       2024-02-20T10:00  .
+    """})
+
+CHAINS = (
+    Example("chain_length", "2024-01-13T10:00", 1),
+    Example("chain_length", "2024-01-16T10:00", 2),
+    Example("chain_length", "2024-01-25T10:00", 0),
+    Example("chain_by_clinic", "2024-01-16T09:59", 0),
+    Example("chain_by_clinic", "2024-01-17T10:00", 1),
+    Example("chain_pushed_days", "2024-01-13T10:00", 3),
+    Example("chain_pushed_days", "2024-01-17T10:00", 10),
+    Example("chain_pushed_days", "2024-01-30T10:00", 0),
+    # Two cancellations at the usual share are added; nothing replaced the second of their own within 14 days.
+    Example("own_replaced_rate", "2024-01-13T10:00", (1 + 2 * 0.6) / (1 + 2)),
+    Example("own_replaced_rate", "2024-02-13T09:59", (1 + 2 * 0.6) / (1 + 2)),
+    Example("own_replaced_rate", "2024-02-13T10:00", (1 + 2 * 0.6) / (2 + 2)),
+    Example("own_pushed_days", "2024-01-13T09:59", UNKNOWN),
+    Example("own_pushed_days", "2024-01-17T10:00", 3),
 )
 
 SCORES = Case({
@@ -197,11 +227,13 @@ HANDS = Case({
     """})
 
 THERAPIST = (
-    # Until the 12th of March three of four have ended: two by leaving. The share of all, (2 + 1) of (3 + 3), is a half.
-    Example("therapist_dropout_ratio", "2024-03-12T09:59", (2 / (3 / 6) + 15) / (2 + 15)),
-    # By then client 4 has been gone for 60 days: three of four, and all three were T1's.
-    Example("therapist_dropout_ratio", "2024-03-12T10:00", (3 / (4 / 7) + 15) / (3 + 15)),
-    Example("clinic_dropout_ratio", "2024-03-12T10:00", (1 / (4 / 7) + 15) / (2 + 15)),
+    # After four first sessions it is known what came: two left, both T1's, who had no other client. Half of T1's two were
+    # expected. After the only second session, which is T1's too, nobody left, so nobody was expected to.
+    Example("therapist_dropout_ratio", "2024-03-12T09:59", (2 + 12) / (2 * 2 / 4 + 12)),
+    # By then client 4 has been gone for 60 days: three of five left after the first session, and all three were T1's.
+    Example("therapist_dropout_ratio", "2024-03-12T10:00", (3 + 12) / (3 * 3 / 5 + 12)),
+    # K1 had three of the five first sessions, and one of those who left.
+    Example("clinic_dropout_ratio", "2024-03-12T10:00", (1 + 12) / (3 * 3 / 5 + 12)),
     Example("therapist_away", "2024-03-19T09:59", 0),
     Example("therapist_away", "2024-03-19T10:00", 1),
     Example("n_therapist_changes", "2024-02-19T10:00", 0),
@@ -272,6 +304,10 @@ MESSAGES = (
     Example("says_concrete_reschedule", "2024-02-11T12:00", 1, within=0.5),
     Example("says_vague_deferral", "2024-02-13T12:00", 1, within=0.5),
     Example("says_ends_therapy", "2024-02-15T12:00", 1, within=0.5),
+    Example("also_said_vague_deferral", "2024-02-15T12:00", 1, within=0.5),
+    Example("also_said_ends_therapy", "2024-02-15T12:00", 0, within=0.2),
+    # Nothing is known of this clinic yet, so the prior speaks: 0.30 of those who did not return write so, 0.05 of those who did.
+    Example("words_here", "2024-02-15T12:00", 1.75, within=0.3),
 )
 
 CALENDAR = (
@@ -342,6 +378,7 @@ EXAMPLES: dict[str, tuple[Case, tuple[Example, ...]]] = {
     "cadence": (COURSE, CADENCE),
     "booking": (COURSE, BOOKING),
     "returns": (COURSE, RETURNS),
+    "chains": (MOVES, CHAINS),
     "outcome tracking": (SCORES, OUTCOMES),
     "therapist": (HANDS, THERAPIST),
     "money": (OWED, MONEY),

@@ -10,7 +10,7 @@ import pytest
 from another_future import ANCHOR, with_another_future
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from random_histories import histories, moments, second
+from random_histories import histories, moments, read, second, tables
 from test_features_prefix import as_of, assert_same_features, read_at
 
 from dropout.history import History, read_history
@@ -23,6 +23,17 @@ EXAMPLES = int(os.environ.get("FUTURE_EXAMPLES", "40"))
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(histories, moments, st.integers(0, 2**20))
 def test_another_future_changes_no_feature(history, moment, seed):
+    assert_same_whatever_comes(history, moment, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=20 * EXAMPLES, deadline=None)
+@given(tables(most_sessions=20).map(read), moments, st.integers(0, 2**20))
+def test_another_future_changes_no_feature_of_many_histories(history, moment, seed):
+    assert_same_whatever_comes(history, moment, seed)
+
+
+def assert_same_whatever_comes(history: History, moment: pd.Timestamp, seed: int) -> None:
     assume(np.datetime64(moment, "s") < history.tables.extraction_at())
     before = as_of(history, moment)
     other = with_another_future(history, moment, seed)

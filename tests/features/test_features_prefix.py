@@ -67,6 +67,17 @@ def as_of(history: History, moment: pd.Timestamp) -> History:
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(histories, st.lists(moments, min_size=1, max_size=3, unique=True))
 def test_a_prefix_read_is_a_read_of_the_cut(history, asked):
+    assert_prefix_is_cut(history, asked)
+
+
+@pytest.mark.slow
+@settings(max_examples=20 * EXAMPLES, deadline=None)
+@given(tables(most_sessions=20).map(read), st.lists(moments, min_size=1, max_size=4, unique=True))
+def test_a_prefix_read_is_a_read_of_the_cut_of_many_histories(history, asked):
+    assert_prefix_is_cut(history, asked)
+
+
+def assert_prefix_is_cut(history: History, asked: list[pd.Timestamp]) -> None:
     measures = tuple(history.timeline.measure_names)
     for moment in asked:
         cut = as_of(history, moment)

@@ -13,7 +13,7 @@ from random_histories import histories, moments, read, second
 from dropout.endings.definitions import DROPOUT, ENDING_OF_REASON
 from dropout.features.booking import n_ahead, next_start
 from dropout.features.moments import SILENT_DAYS, at_sessions, open_at, weekly
-from dropout.features.therapist import current, rates, therapists_sessions
+from dropout.features.therapist import SHRINKAGE, STAGES, compute, current, departures, therapists_sessions
 from dropout.features.view import Evidence, View
 from dropout.timeline import DAY, FOREVER, NEVER, Moments, Timeline
 from dropout.timeline.timeline import ATTENDED
@@ -45,52 +45,92 @@ def test_what_stands_ahead(history, moment):
         assert starts[episode] == min(standing, default=FOREVER)
 
 
-def ended_slowly(timeline: Timeline, at: int, gap: int) -> list[tuple[int, bool]]:
-    """(row of the last session, whether it was a dropout) of each episode that had ended by a second, as known then."""
+def test_a_session_that_starts_now_does_not_stand_ahead():
+    timeline = read({"sessions": pd.DataFrame(
+        [("a", "2024-02-01T10:00", "scheduled", "2024-01-01T10:00"), ("a", "2024-01-10T10:00", "scheduled", "2024-01-02T10:00"),
+         ("b", "2024-01-20T10:00", "attended", None)], columns=["client_id", "starts_at", "status", "booked_at"])}).timeline
+    for moment, n, start in (("2024-01-10T09:59:59", 2, "2024-01-10T10:00"), ("2024-01-10T10:00", 1, "2024-02-01T10:00")):
+        view = View(Evidence(timeline), Moments(np.array([0]), np.array([second(pd.Timestamp(moment))])))
+        assert n_ahead(view)[0] == n
+        assert next_start(view, n_ahead(view))[0] == second(pd.Timestamp(start))
+
+
+def left_slowly(timeline: Timeline, at: int, gap: int) -> list[tuple[int, int, bool]]:
+    """(row, how many sessions the client had attended, whether they left after it) of each attended session, as known then."""
     found = []
     times = timeline.sessions
     for episode in range(len(timeline)):
         reason = timeline.episodes["closure_reason"].iloc[episode]
-        closing = int(timeline.closed[episode]) if isinstance(reason, str) else None
-        is_closed = closing is not None and closing <= at
-        until = closing if is_closed else at
-        seen = [row for row in rows_of(timeline, episode) if times.status[row] == ATTENDED and times.outcome[row] <= until]
-        if not seen:
-            continue
-        last = max(seen, key=lambda row: (times.outcome[row], times.start[row], timeline.therapist[row]))
-        if is_closed:
-            found.append((last, ENDING_OF_REASON[reason] == DROPOUT))
-        elif max(times.start[row] for row in seen) + gap <= at:
-            found.append((last, True))
+        seen = [row for row in rows_of(timeline, episode) if times.status[row] == ATTENDED and times.outcome[row] <= at]
+        seen.sort(key=lambda row: (times.outcome[row], times.start[row], timeline.therapist[row]))
+        for k, row in enumerate(seen):
+            closed = int(timeline.closed[episode]) if isinstance(reason, str) else FOREVER
+            if closed < times.outcome[row]:
+                closed = FOREVER  # the client was seen after it
+            again = times.outcome[seen[k + 1]] if k + 1 < len(seen) else FOREVER
+            if again <= at and again <= closed:
+                found.append((row, k + 1, False))
+            elif closed <= at:
+                found.append((row, k + 1, ENDING_OF_REASON[reason] == DROPOUT))
+            elif max(times.start[other] for other in seen[: k + 1]) + gap <= at:
+                found.append((row, k + 1, True))
     return found
+
+
+def stage_of(number: int) -> int:
+    return max(k for k, first in enumerate(STAGES) if first <= number)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(histories, st.lists(moments, min_size=1, max_size=3), st.sampled_from([30, 60]))
-def test_rates_as_known_then(history, asked, gap_days):
+def test_who_left_as_known_then(history, asked, gap_days):
     timeline = history.timeline
     evidence = Evidence(timeline, gap_days=gap_days)
     codes = {"therapist": timeline.therapist, "clinic": timeline.clinic, "everyone": np.zeros(len(timeline.therapist), int)}
     for at in map(second, asked):
-        ended = ended_slowly(timeline, at, gap_days * DAY)
+        known = left_slowly(timeline, at, gap_days * DAY)
         for of, code in codes.items():
             for owner in range(-1, int(code.max(initial=0)) + 1):
-                mine = [dropped for row, dropped in ended if code[row] == owner and owner >= 0]
                 one = np.array([owner]), np.array([at])
-                assert rates(evidence, of).total("ended", *one)[0] == len(mine)
-                assert rates(evidence, of).total("dropped", *one)[0] == sum(mine)
+                for stage in range(len(STAGES)):
+                    mine = [left for row, number, left in known
+                            if code[row] == owner and owner >= 0 and stage_of(number) == stage]
+                    assert departures(evidence, of).total(f"at_risk_{stage}", *one)[0] == len(mine)
+                    assert departures(evidence, of).total(f"left_{stage}", *one)[0] == sum(mine)
 
 
-def test_a_client_who_comes_back_on_the_second_of_the_closure_is_counted_once():
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(histories, moments)
+def test_dropouts_observed_against_those_expected(history, moment):
+    timeline, at = history.timeline, second(moment)
+    view = View(Evidence(timeline), everybody(timeline, at))
+    columns, known = compute(view), left_slowly(timeline, at, 60 * DAY)
+    for of, code in (("therapist", timeline.therapist), ("clinic", timeline.clinic)):
+        if f"{of}_id" not in timeline.tables.sessions:
+            assert f"{of}_dropout_ratio" not in columns
+            continue
+        for episode, owner in enumerate(current(view, code)):
+            mine = [(number, left) for row, number, left in known if owner >= 0 and code[row] == owner]
+            expected = 0.0
+            for number, _ in mine:
+                alike = [left for _, other, left in known if stage_of(other) == stage_of(number)]
+                expected += sum(alike) / len(alike)
+            ratio = (sum(left for _, left in mine) + SHRINKAGE) / (expected + SHRINKAGE)
+            np.testing.assert_allclose(columns[f"{of}_dropout_ratio"][episode], ratio, rtol=1e-12)
+
+
+def test_a_client_who_comes_back_on_the_second_of_the_closure_has_not_left():
     timeline = read({
         "sessions": pd.DataFrame([("a", at, "attended") for at in ("2024-01-01T10:00", "2024-05-01T10:00")],
                                  columns=["client_id", "starts_at", "status"]),
-        "episodes": pd.DataFrame([("a", "e1", "2024-01-01T09:00", "2024-05-01T10:00", "completed")],
+        "episodes": pd.DataFrame([("a", "e1", "2024-01-01T09:00", "2024-05-01T10:00", "client_dropout")],
                                  columns=["client_id", "episode_id", "opened_at", "closed_at", "closure_reason"])}).timeline
-    found = rates(Evidence(timeline), "everyone")
-    for moment, expected in (("2024-03-01T09:59", (0, 0)), ("2024-03-01T10:00", (1, 1)), ("2024-05-01T10:00", (1, 0))):
+    found = departures(Evidence(timeline), "everyone")
+    for moment, first, next_one in (("2024-03-01T09:59", (0, 0), (0, 0)), ("2024-03-01T10:00", (1, 1), (0, 0)),
+                                    ("2024-05-01T10:00", (1, 0), (1, 1))):
         one = np.array([0]), np.array([second(pd.Timestamp(moment))])
-        assert (found.total("ended", *one)[0], found.total("dropped", *one)[0]) == expected, moment
+        for stage, expected in enumerate((first, next_one)):
+            assert (found.total(f"at_risk_{stage}", *one)[0], found.total(f"left_{stage}", *one)[0]) == expected, moment
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

@@ -30,10 +30,13 @@ shown as a reason. *Scale* is how an additive model reads the value: as it is (l
 """
 
 NOTES = {
+    "chains": "A booking replaces the cancellation that the tables say it does; where they are silent, the latest one of the "
+              "last 14 days that has no replacement yet.",
     "outcome tracking": "The same seven for each questionnaire in `measures`, named after it (here `phq9`); of the six "
                         "with the most scores.",
-    "therapist": "An episode counts as ended when its closure with a reason is written down, or once its client has been gone "
-                 "for 60 days, until they return. The rate of all is (dropouts + 1) / (ended + 3).",
+    "therapist": "A client counts as having left after a session when a closure with such a reason is written down, or once they "
+                 "have been gone for 60 days, until they return. Expected are the rates of all after as many sessions (the 1st, "
+                 "2nd, 3rd and 4th, 5th to 8th, 9th to 16th, later); drawn towards 1 is (observed + 12) / (expected + 12).",
     "baseline": "Every extra column of `clients` and `episodes`: numbers as they are, and 0 or 1 for each level that at least "
                 "20 clients have. Which columns are read is learnt in training. They inform a probability, and are "
                 "never a reason.",

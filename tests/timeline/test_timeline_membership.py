@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
-from random_histories import histories, read
+from random_histories import histories, read, tables
 from slow_membership import episodes_slowly
 
 EXAMPLES = int(os.environ.get("TIMELINE_EXAMPLES", "60"))
@@ -28,6 +28,17 @@ def as_lists(history) -> dict[str, list[tuple]]:
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(histories)
 def test_the_fast_way_is_the_slow_way(history):
+    assert_the_same(history)
+
+
+@pytest.mark.slow
+@settings(max_examples=20 * EXAMPLES, deadline=None)
+@given(tables(most_sessions=20).map(read))
+def test_the_fast_way_is_the_slow_way_for_many_histories(history):
+    assert_the_same(history)
+
+
+def assert_the_same(history) -> None:
     slow = {
         client: [(e.name, e.begins, None if e.recorded_at is None else int(e.recorded_at.timestamp()),
                   sorted(e.sessions), sorted(e.messages), sorted(e.measures)) for e in episodes]

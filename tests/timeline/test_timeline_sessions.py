@@ -79,7 +79,7 @@ def test_spells_of_cancelling_are_plain_loops(history, moment):
         mine = [booked[row] for row in range(len(booked)) if timeline.belongs.session[row] == episode and booked[row] != NEVER]
         delays = []
         for row, _ in cancelling_slowly(timeline, episode, timeline.extraction)[3]:
-            after = [made for made in mine if made > timeline.sessions.outcome[row]]
+            after = [made for made in mine if made >= timeline.sessions.outcome[row]]
             if after and min(after) <= at:
                 delays.append(min(after) - timeline.sessions.outcome[row])
         assert found.rebooked.count(owner, when)[0] == len(delays)
@@ -89,6 +89,14 @@ def test_spells_of_cancelling_are_plain_loops(history, moment):
 def sessions_of(*rows: tuple) -> Timeline:
     columns = ["client_id", "starts_at", "status", "booked_at", "cancelled_at"]
     return read({"sessions": pd.DataFrame([("a", *row) for row in rows], columns=columns)}).timeline
+
+
+def test_an_appointment_that_is_moved_is_booked_again_at_once():
+    timeline = sessions_of(
+        ("2024-01-08T10:00", "client_cancel", "2024-01-01T10:00", "2024-01-05T10:00"),
+        ("2024-01-09T10:00", "attended", "2024-01-05T10:00", None))
+    found = spells(timeline).rebooked
+    assert found.values["delay"].tolist() == [0]
 
 
 def test_a_session_booked_after_it_started_took_place_before_it_was_known():
