@@ -25,7 +25,7 @@ demo: $(READY)  ## the whole way on simulated clinics, into demo/ (under 3 minut
 	$(BIN)/dropout demo
 
 test: $(READY)  ## the tests, without the slow ones (under 10 minutes); SLOW=1 adds those
-	$(BIN)/python -m pytest -q $(if $(SLOW),,-m "not slow")
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(if $(SLOW),,-m "not slow")
 
 test-all:  ## all tests
 	$(MAKE) test SLOW=1
