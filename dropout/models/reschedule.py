@@ -39,7 +39,7 @@ from dropout.timeline import DAY
 RETURN_DAYS = (7, 14, 30)
 """Days within which a return is predicted."""
 
-STRENGTHS = (30.0, 100.0, 300.0)
+STRENGTHS = (30.0, 100.0, 300.0, 1_000.0)
 """Ridge penalties of the cure model that are tried, in silences."""
 
 RETURN_STRENGTH = 1_000.0

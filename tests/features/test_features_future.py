@@ -27,7 +27,7 @@ def test_another_future_changes_no_feature(history, moment, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=20 * EXAMPLES, deadline=None)
+@settings(max_examples=4 * EXAMPLES, deadline=None)
 @given(tables(most_sessions=20).map(read), moments, st.integers(0, 2**20))
 def test_another_future_changes_no_feature_of_many_histories(history, moment, seed):
     assert_same_whatever_comes(history, moment, seed)

@@ -32,7 +32,7 @@ def test_the_fast_way_is_the_slow_way(history):
 
 
 @pytest.mark.slow
-@settings(max_examples=20 * EXAMPLES, deadline=None)
+@settings(max_examples=4 * EXAMPLES, deadline=None)
 @given(tables(most_sessions=20).map(read))
 def test_the_fast_way_is_the_slow_way_for_many_histories(history):
     assert_the_same(history)
