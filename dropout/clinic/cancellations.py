@@ -19,13 +19,11 @@ from dropout.features.open_cancellations import open_cancellations
 from dropout.features.view import Evidence, View
 from dropout.history import History
 from dropout.messages.reader import INTENTS
+from dropout.models.outlook import LIKELY_BACK, LIKELY_GONE
 from dropout.timeline import DAY, times
 
 COLUMNS = [*EPISODE, "cancelled_at", "days_silent", "intent", "p_dropout", "p_return_7d", "p_return_14d",
            "p_return_30d", "reasons"]
-
-LIKELY_GONE, LIKELY_BACK = 2 / 3, 1 / 3
-"""Chance of never coming again above which a client is called likely gone, and below which likely returning."""
 
 SAYS_BACK = ("vague_deferral", "concrete_reschedule")
 """Intents by which a client says that they will be back."""

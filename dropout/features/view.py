@@ -117,7 +117,6 @@ class Evidence:
             result[mine] = (readable(table.loc[mine, "text"]) != READ).to_numpy()
         return result
 
-
     @cached_property
     def tells(self) -> np.ndarray:
         """Which rows of `messages` can be read and say something else than `other`."""

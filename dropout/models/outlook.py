@@ -179,9 +179,9 @@ def outlook(
     """
     call = Call() if call is None else call
     history, silences = _asked(model, history, as_of, None)
-    now, low, high = (column[:, 0] for column in _curves(model, silences, silences.days[:, None]))
     ahead = silences.days[:, None] + np.arange(LONGEST + 1)
-    later = _curves(model, silences, ahead)[0]
+    later, lowest, highest = _curves(model, silences, ahead)
+    now, low, high = later[:, 0], lowest[:, 0], highest[:, 0]
     worth = now[:, None] * (call.keeps(ahead) - call.cost / later)
     # The worth is flat about its top; of days that are as good as the best, the first is meant.
     best = (worth >= np.maximum(NEARLY * worth.max(axis=1, keepdims=True), 1e-12)).argmax(axis=1)

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from dropout.endings import DROPOUT, Definition
 from dropout.features.feature import Feature
 from dropout.features.view import Evidence
-from dropout.models.clock import Days, SilenceClock, days_of, fit_clock, on_day
+from dropout.models.clock import DAYS, Days, SilenceClock, days_of, fit_clock, on_day
 from dropout.models.learner import (
     LATER_SHARE,
     Choice,
@@ -151,12 +151,10 @@ def fit_reschedule(
 
     def out_of_fold(asked: Silences) -> np.ndarray:
         whose = evidence.timeline.episodes["client"].to_numpy(np.int64)[asked.start.episode]
-        which, curves = client_fold(whose, FOLDS), np.zeros((len(asked.start), 0))
+        which, curves = client_fold(whose, FOLDS), np.zeros((len(asked.start), len(DAYS)))
         for k, part in enumerate(parts):
             with threadpool_limits(1):  # see `Leaving.log_odds`
-                mine = part.log_odds(asked.values[which == k])
-            curves = np.zeros((len(which), mine.shape[1])) if not curves.shape[1] else curves
-            curves[which == k] = mine
+                curves[which == k] = part.log_odds(asked.values[which == k])
         return on_day(curves[asked.which], asked.days)
 
     words = words_worth(evidence, silences, found, client, seed) if len(evidence.intents) else None
