@@ -13,7 +13,7 @@ NAMES = [str(path.relative_to(ROOT)) for path in MODULES]
 
 ORDER = [
     "errors", "progress", "tables", "timeline", "endings", "history", "messages", "features", "models", "evaluation",
-    "clinic", "batch", "arguments", "demo", "cli", "__main__",
+    "clinic", "batch", "arguments", "demo", "commands", "cli", "__main__",
 ]
 """Rooms from left to right: each imports itself and rooms to its left."""
 
