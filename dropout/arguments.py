@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
+from dropout.errors import CallError
+from dropout.sayable import sayable
+
 SCENARIOS = ("plain", "text-only", "history-only", "nothing")
 ENGINES = ("local", "spark")
+FORMATS = ("md", "html")
+LEFT_OUT = ("therapist", "clinic")
+CORRECTIONS = ("auto", "intercept", "slope", "isotonic")
 MOST_CLIENTS = 1_000_000
 
 
@@ -55,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--exclude", metavar="COLUMN", action="append", default=[],
                      help="a column of clients or episodes not to be used; may be given several times")
 
+    _add_definition(one, "what counts as a dropout")
+
     one = command("evaluate", "see how far a model's predictions can be trusted")
     _add_history(one)
     _add_model(one, required=True)
@@ -63,6 +71,33 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--truth", metavar="DIR", help="the truth of a simulated history")
     one.add_argument("--new-clients", action="store_true",
                      help="the model learnt from none of these clients (another clinic's, say): test it as it is")
+    one.add_argument("--leave-out", metavar="WHOM", choices=LEFT_OUT,
+                     help="fit the recipe again on the others, and test it on whole therapists, or clinics, left out: "
+                          f"{' or '.join(LEFT_OUT)} (takes about three times as long as the fit)")
+
+    one = command("recalibrate", "make a model's probabilities fit a clinic, by outcomes that it has not learnt from")
+    _add_history(one)
+    _add_model(one, required=True)
+    one.add_argument("--out", metavar="MODEL2", required=True, help="file to make; the model itself stays as it is")
+    _add_as_of(one, "learn from what was known by then")
+    one.add_argument("--method", metavar="NAME", choices=CORRECTIONS, default=CORRECTIONS[0],
+                     help=f"how much may be changed: {', '.join(CORRECTIONS)}; auto takes the least that the data ask for "
+                          "(default: %(default)s)")
+    one.add_argument("--new-clients", action="store_true",
+                     help="the model learnt from none of these clients (another clinic's, say)")
+
+    one = command("audit", "find features that know the future, and suspects in the tables")
+    _add_history(one)
+    one.add_argument("--features", metavar="WHAT",
+                     help="module:function, as my_features:make, or a .csv or .parquet file of features with client_id and as_of "
+                          "(default: the package's own features)")
+    one.add_argument("--time", metavar="COLUMN", default="as_of", help="the moment of each row (default: %(default)s)")
+    one.add_argument("--ignore", metavar="COLUMN", action="append", default=[],
+                     help="a column that is no feature; may be given several times")
+    _add_as_of(one, "audit what was known by then")
+    one.add_argument("--json", action="store_true", help="write the audit for a program")
+    one.epilog = ("Exit status: 0 no column leaks; 1 a column leaks, or the history can't be used; 2 the call is wrong, or the "
+                  "features can't be asked. Suspects in the tables leave it at 0: they are for a person to judge.")
 
     one = command("score", "score everybody in care at a date")
     _add_history(one)
@@ -79,6 +114,14 @@ def parser() -> argparse.ArgumentParser:
     _add_as_of(one, "the page as of this date")
     one.add_argument("--evaluation", metavar="DIR",
                      help="an evaluation made earlier; without it, the model is evaluated now")
+    _add_definition(one, "without --model: what counts as a dropout (a model has its own)")
+
+    one = command("card", "write a model card with checklists for reporting and risk of bias")
+    one.add_argument("model", metavar="MODEL", help="file made by `dropout fit`")
+    one.add_argument("--evaluation", metavar="DIR", help="an evaluation of it; without one the card says what is not known")
+    one.add_argument("--out", metavar="FILE_OR_DIR",
+                     help="one file (.md or .html), or a folder for three; without it the card goes to standard output")
+    one.add_argument("--format", choices=FORMATS, help="(default: as --out ends, else md)")
     return whole
 
 
@@ -110,8 +153,23 @@ def _add_as_of(one: argparse.ArgumentParser, text: str) -> None:
                      help=f"{text}; a bare date means midnight at its beginning (default: the extraction date)")
 
 
+def _add_definition(one: argparse.ArgumentParser, text: str) -> None:
+    one.add_argument("--definition", metavar="TEXT", type=_definition, help=f"{text}; see below (default: closure else gap:60)")
+    one.formatter_class = argparse.RawDescriptionHelpFormatter
+    one.epilog = f"definitions of dropout, in quotes:\n{sayable()}"
+
+
 def _add_seed(one: argparse.ArgumentParser, default: int) -> None:
     one.add_argument("--seed", metavar="S", type=_seed, default=default, help="(default: %(default)s)")
+
+
+def _definition(text: str) -> Any:
+    from dropout.endings import parse
+
+    try:
+        return parse(text)
+    except CallError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
 
 
 def _date(text: str) -> str:

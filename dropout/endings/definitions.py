@@ -1,79 +1,69 @@
-"""What counts as a dropout, as small named objects.
+"""What counts as a dropout, as small named objects: the clinician's word, silence, and the default made of both.
 
 There is no one definition: by three common ones fewer than 1% of clients were dropouts by all (Xiao et al. 2023). So a
 definition is an object with a name that is printed into every result, and any object with the attributes of
-`Definition` may take its place.
+`Definition` may take its place. Definitions are put together with `|` and `&` (see `dropout.endings.combine`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
-from dropout.timeline import DAY, FOREVER, NEVER, Timeline, times
+from dropout.endings.combine import all_of, any_of
+from dropout.endings.ending import (
+    DROPOUT,
+    ENDING_OF_REASON,
+    ONGOING,
+    Definition,
+    Endings,
+    need_column,
+    recorded_endings,
+    whole_number,
+)
+from dropout.timeline import DAY, FOREVER, NEVER, Timeline
 
-ENDINGS = ["dropout", "completed", "service_ended", "administrative", "ongoing"]
-DROPOUT, COMPLETED, SERVICE_ENDED, ADMINISTRATIVE, ONGOING = range(len(ENDINGS))
-
-ENDING_OF_REASON = {
-    "completed": COMPLETED,
-    "client_dropout": DROPOUT,
-    "client_declined": DROPOUT,
-    "service_ended": SERVICE_ENDED,
-    "referred_on": ADMINISTRATIVE,
-    "therapist_left": ADMINISTRATIVE,
-    "moved": ADMINISTRATIVE,
-    "died": ADMINISTRATIVE,
-    "other": ADMINISTRATIVE,
-}
+__all__ = ["DEFAULT", "DROPOUT", "ENDING_OF_REASON", "ONGOING", "ClosureReason", "Definition", "Gap", "UnlessRecorded",
+           "silent_for"]
 
 
-@dataclass(frozen=True)
-class Endings:
-    """How each episode ended, as far as was known at the extraction date.
+def silent_for(timeline: Timeline, span: np.ndarray) -> Endings:
+    """Endings by silence: nothing attended for `span` seconds (one an episode), and nothing booked ahead.
 
-    Attributes
-    ----------
-    ending : int64 array
-        Position in `ENDINGS`.
-    at : int64 array
-        Second at which it ended: the last attended session of a dropout, the closure of any other. `NEVER` for an
-        ongoing episode and for a dropout who attended nothing.
-    known : int64 array
-        Second at which that became known; `FOREVER` for an ongoing episode.
+    For an episode in which nothing was attended, the seconds count from its beginning.
     """
-
-    ending: np.ndarray
-    at: np.ndarray
-    known: np.ndarray
-
-
-class Definition(Protocol):
-    """A definition of dropout."""
-
-    @property
-    def name(self) -> str:
-        """A sentence that can be printed under a result."""
-
-    @property
-    def maturity_days(self) -> int:
-        """Days after the last attended session before an ending by this definition is known for certain."""
-
-    def endings(self, timeline: Timeline) -> Endings:
-        """How each episode of the timeline ended, seen from its extraction date."""
+    now = np.full(len(timeline), timeline.extraction)
+    episode = np.arange(len(timeline))
+    last = timeline.took_place.last_at(episode, now)
+    due = np.where(last == NEVER, timeline.begins, last) + span
+    ahead = timeline.bookings.count(episode, now) - timeline.releases.count(episode, now)
+    lapsed = timeline.releases.last_at(episode, now)
+    told = timeline.attended.last_at(episode, now)
+    gone = (due <= now) & (ahead == 0)
+    return Endings(
+        ending=np.where(gone, DROPOUT, ONGOING),
+        at=np.where(gone, last, NEVER),
+        known=np.where(gone, np.maximum(np.maximum(due, lapsed), told), FOREVER),
+    )
 
 
 @dataclass(frozen=True)
 class Gap:
     """Nothing attended for `days` days before the extraction date, and no session booked ahead.
 
-    For an episode in which nothing was attended, the days count from its beginning.
+    For an episode in which nothing was attended, the days count from its beginning. The calendar alone is looked at: a
+    planned ending is followed by silence too and is a dropout by this rule. Where closures are recorded, use it inside
+    another one: `ClosureReason(otherwise=Gap(60))`, which is the default, or `UnlessRecorded(Gap(60))`.
     """
 
     days: int = 60
+
+    __or__ = any_of
+    __and__ = all_of
+
+    def __post_init__(self) -> None:
+        whole_number(self.days, 1, "the days of a Gap")
 
     @property
     def name(self) -> str:
@@ -87,27 +77,22 @@ class Gap:
 
     def endings(self, timeline: Timeline) -> Endings:
         """Endings by the gap alone: `dropout` or `ongoing`."""
-        now = np.full(len(timeline), timeline.extraction)
-        episode = np.arange(len(timeline))
-        last = timeline.took_place.last_at(episode, now)
-        silent_from = np.where(last == NEVER, timeline.begins, last)
-        due = silent_from + self.days * DAY
-        ahead = timeline.bookings.count(episode, now) - timeline.releases.count(episode, now)
-        lapsed = timeline.releases.last_at(episode, now)
-        told = timeline.attended.last_at(episode, now)
-        gone = (due <= now) & (ahead == 0)
-        return Endings(
-            ending=np.where(gone, DROPOUT, ONGOING),
-            at=np.where(gone, last, NEVER),
-            known=np.where(gone, np.maximum(np.maximum(due, lapsed), told), FOREVER),
-        )
+        return silent_for(timeline, np.full(len(timeline), self.days * DAY))
 
 
 @dataclass(frozen=True)
 class ClosureReason:
-    """The closure reason where one is recorded; elsewhere whatever `otherwise` says."""
+    """The closure reason where one is recorded; elsewhere whatever `otherwise` says.
+
+    Without `otherwise`, an episode whose reason is missing is ongoing, and not judged if its file is closed. Reasons are not
+    missing at random: of UK primary-care clients 32% were declared dropouts, 50% when missing endings were counted
+    (Connell et al. 2006).
+    """
 
     otherwise: Definition | None = None
+
+    __or__ = any_of
+    __and__ = all_of
 
     @property
     def name(self) -> str:
@@ -122,46 +107,54 @@ class ClosureReason:
 
     def endings(self, timeline: Timeline) -> Endings:
         """Endings by the reason on record, else by the other definition."""
-        nobody = np.full(len(timeline), NEVER)
-        rest = (Endings(np.full(len(timeline), ONGOING), nobody, np.full(len(timeline), FOREVER))
-                if self.otherwise is None else self.otherwise.endings(timeline))
-        reason = timeline.episodes["closure_reason"].map(ENDING_OF_REASON).to_numpy(float)
-        recorded = ~np.isnan(reason) & (timeline.closed <= timeline.extraction)
-        ending = np.where(recorded, np.nan_to_num(reason).astype(np.int64), rest.ending)
+        if self.otherwise is None:
+            need_column(timeline, "episodes", "closure_reason", "ClosureReason()",
+                        "say what counts where no reason is recorded: ClosureReason(otherwise=Gap(60))")
+            nobody = np.full(len(timeline), NEVER)
+            rest = Endings(np.full(len(timeline), ONGOING), nobody, np.full(len(timeline), FOREVER),
+                           timeline.closed > timeline.extraction)
+        else:
+            rest = self.otherwise.endings(timeline)
+        code = recorded_endings(timeline)
         last = timeline.took_place.last_at(np.arange(len(timeline)), np.full(len(timeline), timeline.extraction))
-        at = np.where(recorded, np.where(ending == DROPOUT, last, timeline.closed), rest.at)
-        return Endings(ending, at, np.where(recorded, timeline.closed, rest.known))
+        return _where_recorded(timeline, code >= 0, code, np.where(code == DROPOUT, last, timeline.closed), rest)
+
+
+@dataclass(frozen=True)
+class UnlessRecorded:
+    """What `rule` says, unless another ending than dropout is on record: that one stands.
+
+    Silence after a planned ending is no dropout. Unlike `ClosureReason(otherwise=rule)`, the clinician's word that the
+    client left counts for nothing here: the rule decides.
+    """
+
+    rule: Definition
+
+    __or__ = any_of
+    __and__ = all_of
+
+    @property
+    def name(self) -> str:
+        """The definition in words."""
+        return f"{self.rule.name}, unless another ending is recorded"
+
+    @property
+    def maturity_days(self) -> int:
+        """As long as the rule needs."""
+        return self.rule.maturity_days
+
+    def endings(self, timeline: Timeline) -> Endings:
+        """The completed, service_ended and administrative endings on record, else those of the rule."""
+        code = recorded_endings(timeline)
+        return _where_recorded(timeline, (code >= 0) & (code != DROPOUT), code, timeline.closed, self.rule.endings(timeline))
+
+
+def _where_recorded(timeline: Timeline, recorded: np.ndarray, code: np.ndarray, at: np.ndarray, rest: Endings) -> Endings:
+    """The ending on record where there is one, known at the closure, else the rest."""
+    return Endings(np.where(recorded, code, rest.ending), np.where(recorded, at, rest.at),
+                   np.where(recorded, timeline.closed, rest.known),
+                   None if rest.judged is None else rest.judged | recorded)
 
 
 DEFAULT = ClosureReason(otherwise=Gap(days=60))
 """The closure reason where one is recorded; otherwise nothing attended for 60 days and nothing booked ahead."""
-
-
-def episodes_table(timeline: Timeline, definition: Definition = DEFAULT) -> pd.DataFrame:
-    """One row per episode, with its ending by this definition.
-
-    Returns
-    -------
-    DataFrame
-        client_id, episode_id, opened_at, closed_at, closure_reason, `ending` (one of `ENDINGS`), `ended_at`,
-        `known_at`, `never_started` (nothing attended: to be kept apart from dropout in any rate), `n_attended`,
-        `first_attended_at`, `last_attended_at`. The name of the definition is in `.attrs["definition"]`.
-    """
-    found = definition.endings(timeline)
-    episode = np.arange(len(timeline))
-    now = np.full(len(timeline), timeline.extraction)
-    n_attended = timeline.took_place.count(episode, now)
-    begin = timeline.took_place.begin(episode)
-    first = np.full(len(timeline), NEVER)
-    first[n_attended > 0] = timeline.took_place.at[begin[n_attended > 0]]
-    table = timeline.episodes[["client_id", "episode_id", "opened_at", "closed_at", "closure_reason"]].copy()
-    table["opened_at"] = table["opened_at"].where(table["opened_at"].notna(), timeline.episodes["begins_at"])
-    table["ending"] = np.array(ENDINGS)[found.ending]
-    table["ended_at"] = times(found.at)
-    table["known_at"] = times(np.where(found.known == FOREVER, NEVER, found.known))
-    table["never_started"] = n_attended == 0
-    table["n_attended"] = n_attended
-    table["first_attended_at"] = times(first)
-    table["last_attended_at"] = times(timeline.took_place.last_at(episode, now))
-    table.attrs["definition"] = definition.name
-    return table

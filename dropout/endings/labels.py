@@ -50,6 +50,32 @@ def risk_labels(timeline: Timeline, definition: Definition, moments: Moments) ->
     return RiskLabels(interval, known)
 
 
+def time_to_ending(timeline: Timeline, definition: Definition, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Days from each moment to what ended the episode, for methods that can deal with censoring.
+
+    Returns
+    -------
+    days : float array
+        To the last attended session of a dropout, 0 where it lies before the moment; to the closure of another ending;
+        else to the first second of which it is not known whether the client had dropped out by then: the extraction
+        date less the time that the definition needs has passed, or, where a client was not seen again and is no dropout
+        yet (a session stands booked ahead), their last session. NaN where the moment itself lies too late.
+    event : int64 array
+        0 not known to have ended, 1 dropout, 2 another ending. `risk_labels` says the same of each of its horizons.
+    """
+    found = definition.endings(timeline)
+    ending = found.ending[moments.episode]
+    last = timeline.took_place.last_at(moments.episode, np.full(len(moments), timeline.extraction))
+    last = np.maximum(last, moments.at)
+    seen_until = timeline.extraction - definition.maturity_days * DAY
+    at = np.where(np.isin(ending, (DROPOUT, ONGOING)), last, found.at[moments.episode])
+    ended = (ending != ONGOING) & (at <= seen_until)
+    stop = np.where(ended | (ending == ONGOING), np.minimum(at, seen_until + 1), seen_until + 1)
+    event = np.where(ended, np.where(ending == DROPOUT, 1, 2), 0)
+    days = np.maximum(stop - moments.at, 0) / DAY
+    return np.where(moments.at > seen_until, np.nan, days), np.where(moments.at > seen_until, 0, event)
+
+
 def never_again(timeline: Timeline, definition: Definition, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
     """Whether the client never attended again in the episode after each moment, and whether that is known.
 

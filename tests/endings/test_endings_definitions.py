@@ -9,45 +9,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_histories import histories, known_rows, read
+from random_histories import histories, known_rows
+from small_endings import LAST, history_of, said
 
 from dropout.endings import DEFAULT, DROPOUT, ENDINGS, ONGOING, ClosureReason, Gap, episodes_table
-from dropout.endings.definitions import ENDING_OF_REASON
+from dropout.endings.ending import ENDING_OF_REASON
 from dropout.history import History
 from dropout.tables.columns import CLOSURE_REASONS
 from dropout.timeline import DAY, FOREVER, NEVER
 from dropout.timeline.timeline import ATTENDED
 
 EXAMPLES = int(os.environ.get("ENDINGS_EXAMPLES", "60"))
-LAST = "2024-06-30T10:00"
-"""The extraction date of the hand-made cases: another client's session."""
-
-
-def history_of(sessions: list[str], episodes: list[str] | None = None) -> History:
-    """A history of client 7 from rows of words; `.` is a missing value."""
-
-    def table(rows: list[str], columns: str) -> pd.DataFrame:
-        words = [[None if word == "." else word for word in row.split()] for row in rows]
-        return pd.DataFrame(words, columns=columns.split()).dropna(axis=1, how="all")
-
-    frames = {"sessions": table([*(f"7 {row}" for row in sessions), f"8 {LAST} attended {LAST} ."],
-                                "client_id starts_at status booked_at episode_id")}
-    if episodes:
-        frames["episodes"] = table([f"7 {row}" for row in episodes],
-                                   "client_id episode_id opened_at closed_at closure_reason")
-    return read(frames)
-
-
-def said(history: History, definition=DEFAULT) -> list[tuple]:
-    """(ending, when it ended, when that was known) of client 7's episodes."""
-    table = episodes_table(history.timeline, definition)
-    table = table[table["client_id"] == "7"]
-
-    def day(at: pd.Timestamp) -> str | None:
-        return None if pd.isna(at) else at.isoformat(timespec="minutes")
-
-    return [(row.ending, day(row.ended_at), day(row.known_at)) for row in table.itertuples()]
-
 
 GONE = ["2024-05-01T10:00 attended 2024-04-24T10:00 ."]
 

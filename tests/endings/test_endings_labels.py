@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_histories import histories, moments, second
 
-from dropout.endings import DEFAULT, DROPOUT, ONGOING, ClosureReason, Gap
+from dropout.endings import (
+    DEFAULT,
+    DROPOUT,
+    ONGOING,
+    CadenceGap,
+    ClosureReason,
+    DischargePolicy,
+    FewerThan,
+    Gap,
+    MissedLast,
+)
 from dropout.endings.labels import HORIZONS, days_to_return, never_again, risk_labels
 from dropout.features.booking import n_ahead
 from dropout.features.view import Evidence, View
@@ -17,7 +27,9 @@ from dropout.timeline import DAY, Moments, Timeline
 from dropout.timeline.timeline import ATTENDED
 
 EXAMPLES = int(os.environ.get("ENDINGS_EXAMPLES", "60"))
-definitions = st.sampled_from([DEFAULT, Gap(30), Gap(60), ClosureReason(Gap(14))])
+definitions = st.sampled_from([
+    DEFAULT, Gap(30), Gap(60), ClosureReason(Gap(14)), CadenceGap(2, 14, 60), MissedLast(Gap(30)), FewerThan(3),
+    DEFAULT | Gap(90), DEFAULT & MissedLast(), DischargePolicy(DEFAULT, 2)])
 
 
 def attended(timeline: Timeline, episode: int) -> list[int]:
