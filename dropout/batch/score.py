@@ -86,7 +86,7 @@ def score_folder(
         "as_of": None if at is None else str(at),
         "versions": versions(),
         "model": {"sha256": fingerprint(Path(model)), "trained_until": str(learnt.trained_until),
-                  "definition": learnt.definition_name},
+                  "definition": learnt.definition_name, "recalibrated": _recalibrated(learnt)},
         "inputs": fingerprints(source) if source.is_dir() else {},
         "options": {"tz": tz, "day_first": day_first},
     }
@@ -117,6 +117,13 @@ def score_folder(
             "finished_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         })
     return Scored(out, read_manifest(out) or {}, already_there=False, warnings=known.problems)
+
+
+def _recalibrated(model: DropoutModel) -> dict[str, Any] | None:
+    """What a recalibration changed, for the manifest; None in a model as it was fitted."""
+    layer = model.recalibration
+    return None if layer is None or not layer.changes else {
+        "until": str(layer.until), "dropout_60d": str(layer.risk[1]), "never_again": str(layer.gone)}
 
 
 def rows_known(history: History, as_of: np.datetime64) -> dict[str, int]:

@@ -138,8 +138,7 @@ def report(history: History, *, scores: Any = None, evaluation: Any = None, mode
     n_left = int(still_open["left"].sum())
     return Report(
         as_of=history.known_until,
-        headline=headline(history.known_until, len(still_open) - n_left, n_left, calls, cancellations,
-                          counts_as.maturity_days),
+        headline=headline(history.known_until, len(still_open) - n_left, n_left, calls, cancellations),
         calls=calls,
         cancellations=cancellations,
         endings=endings,
@@ -153,7 +152,7 @@ def report(history: History, *, scores: Any = None, evaluation: Any = None, mode
 
 
 def headline(as_of: np.datetime64, n_in_care: int, n_on_paper: int, calls: CallList | None,
-             cancellations: Cancellations, wait_days: int) -> Headline:
+             cancellations: Cancellations) -> Headline:
     """The page in a few sentences and numbers.
 
     Parameters
@@ -162,8 +161,6 @@ def headline(as_of: np.datetime64, n_in_care: int, n_on_paper: int, calls: CallL
     n_in_care, n_on_paper : int
         Open episodes, without and with a client who has left by the definition.
     calls, cancellations : the lists
-    wait_days : int
-        Days after which the definition calls a silence a dropout.
     """
     sentences = [f"On {day_in_words(as_of)}, {counted(n_in_care, 'episode')} of care "
                  f"{'is' if n_in_care == 1 else 'are'} open."]
@@ -179,8 +176,8 @@ def headline(as_of: np.datetime64, n_in_care: int, n_on_paper: int, calls: CallL
     tiles.append(Tile(f"{cancellations.n:,}", "cancelled and not yet back"))
     if n_on_paper:
         sentences.append(
-            f"{counted(n_on_paper, 'more file is', 'more files are')} open on paper only: nobody was seen for "
-            f"{wait_days} days and nothing is booked.")
+            f"{counted(n_on_paper, 'more file is', 'more files are')} open on paper only: by the definition of dropout in use "
+            f"the client{'' if n_on_paper == 1 else 's'} left.")
         tiles.append(Tile(f"{n_on_paper:,}", "files open on paper only"))
     return Headline(tuple(sentences), tuple(tiles))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dropout.clinic.disclosure import SHOWN, SMALL, SMALLEST_SHOWN, WITH_IT, count_words, small_counts
 from dropout.clinic.phrases import ENDING_WORDS, MONTHS, day_in_words
+from dropout.disclosure import SHOWN, SMALL, SMALLEST_SHOWN, WITH_IT, count_words, small_counts
 from dropout.endings import Definition
 from dropout.evaluation.metrics import wilson
 from dropout.history import History

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dropout.clinic.disclosure import SMALLEST_SHOWN
 from dropout.clinic.lists import EPISODE
 from dropout.clinic.phrases import sentence
+from dropout.disclosure import SMALLEST_SHOWN
 from dropout.history import History
 
 if TYPE_CHECKING:

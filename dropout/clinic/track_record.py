@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dropout.clinic.disclosure import SMALLEST_SHOWN
 from dropout.clinic.phrases import counted, day_in_words, percent
+from dropout.disclosure import SMALLEST_SHOWN
 from dropout.evaluation.comparison import BASE_RATE, FEWEST_EVENTS, LISTS, MODEL
 from dropout.evaluation.metrics import wilson
 from dropout.evaluation.trial import AS_IT_IS, NEW_CLIENTS
@@ -122,6 +122,9 @@ def how_it_was_tried(settings: dict[str, Any], basis: str) -> str:
         return f"The model was tried as it is {when}, later than anything it had learnt from."
     if basis == NEW_CLIENTS:
         return f"The model was tried as it is {when}, on clients that it is said not to have learnt from."
+    if settings.get("left_out"):
+        return (f"The same recipe was fitted again, without the clients of some {settings['left_out']}s, on what was known by "
+                f"{day_in_words(np.datetime64(settings['cut'], 's'))}, and tried on those clients {when}.")
     others = (", on two thirds of the clients, and tried on the others" if settings["groups_of_clients"] > 1
               else ", and tried")
     cut = day_in_words(np.datetime64(settings["cut"], "s"))

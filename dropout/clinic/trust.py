@@ -63,9 +63,13 @@ def model_facts(model: Any) -> tuple[str, ...]:
     facts = [
         f"The model learnt from {counted(training['n_clients'], 'client')}, "
         f"{counted(training['n_sessions'], 'session')} and {counted(training['n_dropouts'], 'dropout')}, as known by "
-        f"{day_in_words(model.trained_until)}",
+        f"{day_in_words(getattr(model, 'trained_until_', model.trained_until))}",
         f"A dropout is: {model.definition_name}",
     ]
+    layer = getattr(model, "recalibration", None)
+    if layer is not None and layer.changes:
+        facts.append("Its chances were then fitted to what happened at a clinic (recalibrated), as known by "
+                     f"{day_in_words(layer.until)}")
     if training["n_clients"] < ENOUGH_CLIENTS:
         facts.append(f"With fewer than {ENOUGH_CLIENTS} clients to learn from, chances are less certain than they look")
     if training.get("n_cancellations"):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dropout.clinic.disclosure import SMALLEST_SHOWN
 from dropout.clinic.phrases import INTENT_WORDS, NO_MESSAGE, NOT_READ, listed, percent, percent_of
+from dropout.disclosure import SMALLEST_SHOWN
 
 ALL = "all"
 

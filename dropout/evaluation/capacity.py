@@ -21,15 +21,26 @@ def found(y: np.ndarray, p: np.ndarray, calls: int | np.ndarray, weight: np.ndar
     that many. One number for each of `calls`.
     """
     calls = np.asarray(calls, dtype=float)
-    weight = np.ones(len(p)) if weight is None else weight
     if not len(p):
         return np.zeros(calls.shape)
-    order = np.argsort(-np.asarray(p, dtype=float), kind="stable")
-    y, p, weight = np.asarray(y, dtype=float)[order], np.asarray(p, dtype=float)[order], weight[order]
-    starts = np.flatnonzero(np.r_[True, p[1:] != p[:-1]])
-    rows, events = np.add.reduceat(weight, starts), np.add.reduceat(weight * y, starts)
-    room = np.clip(calls[..., None] - (np.cumsum(rows) - rows), 0.0, rows)
-    return (room * (events / np.maximum(rows, 1e-300))).sum(axis=-1)
+    return _Ranking(y, p).found(calls, np.ones(len(p)) if weight is None else weight)
+
+
+class _Ranking:
+    """One list, the highest probability first, sorted once for any number of drawings."""
+
+    def __init__(self, y: np.ndarray, p: np.ndarray) -> None:
+        self.order = np.argsort(-np.asarray(p, dtype=float), kind="stable")
+        ordered = np.asarray(p, dtype=float)[self.order]
+        self.y = np.asarray(y, dtype=float)[self.order]
+        self.starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+
+    def found(self, calls: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        weight = weight[self.order]
+        rows = np.add.reduceat(weight, self.starts)
+        events = np.add.reduceat(weight * self.y, self.starts)
+        room = np.clip(calls[..., None] - (np.cumsum(rows) - rows), 0.0, rows)
+        return (room * (events / np.maximum(rows, 1e-300))).sum(axis=-1)
 
 
 def found_at_random(y: np.ndarray, calls: int | np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
@@ -69,13 +80,14 @@ def capacity_table(
     y = answers["y"].to_numpy(float)
     if not len(y):
         return pd.DataFrame()
-    lengths = np.array(calls)
+    lengths = np.array(calls, dtype=float)
     columns = [answers[name].to_numpy(float) for name in predictors]
+    rankings = [[_Ranking(y[i], p[i]) for p in columns] for i in lists]
 
     def on_lists(weight: np.ndarray) -> np.ndarray:
         """Mean over lists: the predictors, and calling at random last, by lengths of the list."""
-        of_each = [[*(found(y[i], p[i], lengths, weight[i]) for p in columns),
-                    found_at_random(y[i], lengths, weight[i])] for i in lists]
+        of_each = [[*(one.found(lengths, weight[i]) for one in ranked), found_at_random(y[i], lengths, weight[i])]
+                   for i, ranked in zip(lists, rankings, strict=True)]
         return np.mean(of_each, axis=0)
 
     number = on_lists(np.ones(len(y)))

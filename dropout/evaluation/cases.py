@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from dropout.endings import Definition
-from dropout.endings.labels import HORIZONS, days_to_return, never_again, risk_labels
+from dropout.endings.labels import HORIZONS, days_to_return, never_again, risk_labels, time_to_ending
+from dropout.endings.policy import discharged
 from dropout.features.booking import n_ahead
 from dropout.features.moments import open_at
 from dropout.features.open_cancellations import open_cancellations
@@ -85,26 +86,35 @@ def cases(history: History, definition: Definition, dates: np.ndarray) -> pd.Dat
     Returns
     -------
     DataFrame
-        `as_of`, `client_id`, `episode_id`, `clinic_id` (of the latest session attended by then, empty where unknown),
+        `as_of`, `client_id`, `episode_id`, `clinic_id` and `therapist_id` (of the latest session attended by then, empty
+        where unknown),
         `days_since_attended`, `last_missed`, `own_return_rate`, `days_silent`
-        (NaN unless a cancellation is open), and the `happened` column of each question. In `.attrs["left_out"]` how
+        (NaN unless a cancellation is open), the `happened` column of each question, and `time` and `event`
+        (`endings.labels.time_to_ending`). In `.attrs["left_out"]` how
         many open episodes were left out because nothing had been attended, or for their silence; in `"undecided"`
         how many have no answer within 60 days although the time for it has passed.
     """
+    asked = [open_at(history.timeline, int(second)) for second in np.sort(seconds(np.asarray(dates)))]
+    return cases_at(history, definition, Moments(
+        *(np.concatenate([getattr(one, name) for one in asked] or [np.zeros(0, dtype=np.int64)])
+          for name in ("episode", "at"))))
+
+
+def cases_at(history: History, definition: Definition, moments: Moments) -> pd.DataFrame:
+    """The cases (see `cases`) among these moments, at each of which the episode must be open."""
     timeline = history.timeline
     evidence = Evidence(timeline, gap_days=definition.maturity_days)
-    at = np.sort(seconds(np.asarray(dates)))
-    asked = [open_at(timeline, int(second)) for second in at]
-    moments = Moments(*(np.concatenate([getattr(one, name) for one in asked] or [np.zeros(0, dtype=np.int64)])
-                        for name in ("episode", "at")))
     view = View(evidence, moments)
     started = view.count(timeline.attended) > 0
     silent = (view.days_since(timeline.attended) >= definition.maturity_days) & (n_ahead(view) == 0)
     silent &= started & (definition.maturity_days > 0)
-    kept = moments.take(started & ~silent)
+    gone = started & ~silent & discharged(definition, timeline, moments)
+    kept = moments.take(started & ~silent & ~gone)
     frame = _seen(evidence, kept).assign(**_happened(history, definition, kept))
     frame.attrs["left_out"] = {"with nothing attended yet": int((~started).sum()),
                                "silent beyond the gap of the definition": int(silent.sum())}
+    if gone.any():
+        frame.attrs["left_out"]["discharged by the clinic's policy already"] = int(gone.sum())
     due = kept.at + (FOLLOW_UP_DAYS + definition.maturity_days) * DAY <= timeline.extraction
     frame.attrs["undecided"] = int((due & frame[f"dropout_{FOLLOW_UP_DAYS}d"].isna().to_numpy()).sum())
     return frame.sort_values(KEY, ignore_index=True)
@@ -145,20 +155,20 @@ def _seen(evidence: Evidence, moments: Moments) -> pd.DataFrame:
     state = open_cancellations(View(evidence, moments))
     attended = View(evidence, moments).last(evidence.timeline.attended, "row").astype(np.int64)
     sessions = evidence.timeline.tables.sessions
-    clinic = (sessions["clinic_id"].fillna("").to_numpy(object)[attended] if "clinic_id" in sessions
-              else np.full(len(moments), "", dtype=object))
+    whose = {name: sessions[name].fillna("").to_numpy(object)[attended] if name in sessions
+             else np.full(len(moments), "", dtype=object) for name in ("clinic_id", "therapist_id")}
     silent = (moments.at - np.where(state.is_open, state.cancelled_at, moments.at)) / DAY
     missed = (values["last_no_show"] > 0) | (values["last_client_cancelled"] > 0)
     return pd.DataFrame({
         "as_of": times(moments.at),
         "client_id": episodes["client_id"].to_numpy(object),
         "episode_id": episodes["episode_id"].to_numpy(object),
-        "clinic_id": clinic,
+        **whose,
         "days_since_attended": values["days_since_attended"].to_numpy(),
         "last_missed": missed.to_numpy().astype(float),
         "own_return_rate": values["own_return_rate"].to_numpy(),
         "days_silent": np.where(state.is_open, silent, np.nan),
-    }).astype({"client_id": "str", "episode_id": "str", "clinic_id": "str"})
+    }).astype(dict.fromkeys(("client_id", "episode_id", *whose), "str"))
 
 
 def _happened(history: History, definition: Definition, moments: Moments) -> dict[str, np.ndarray]:
@@ -170,7 +180,10 @@ def _happened(history: History, definition: Definition, moments: Moments) -> dic
     mature = moments.at + (FOLLOW_UP_DAYS + definition.maturity_days) * DAY <= timeline.extraction
     back = days_to_return(timeline, moments) <= RETURN_DAYS
     seen = moments.at + RETURN_DAYS * DAY <= timeline.extraction
+    time, event = time_to_ending(timeline, definition, moments)
     return found | {
+        "time": time,
+        "event": event,
         "never_again": np.where(known & mature, gone, np.nan).astype(float),
         f"returned_{RETURN_DAYS}d": np.where(seen, back, np.nan).astype(float),
     }

@@ -11,11 +11,10 @@ import pandas as pd
 
 from dropout.errors import CallError
 from dropout.evaluation import metrics
-from dropout.evaluation.baselines import baseline_predictions, names
+from dropout.evaluation.baselines import baseline_predictions, baselines_by_fold, names
 from dropout.evaluation.capacity import capacity_table
 from dropout.evaluation.cases import ALL_OPEN, CANCELLED, KEY, QUESTIONS, Question, in_group
 from dropout.evaluation.intervals import Resamples, metric_interval
-from dropout.evaluation.splits import FOLDS, client_folds
 
 MODEL = "model"
 BASE_RATE = names(True)[0]
@@ -79,11 +78,17 @@ class Answers:
         return [name for name in self.frame.columns if name not in (*KEY, "clinic_id", "y", "true")]
 
 
-def answers(parts: Sequence[Part], question: Question, group: str, seed: int = 0) -> Answers:
-    """What the model and the baselines answer to one question in one group of cases."""
+def answers(
+    parts: Sequence[Part], question: Question, group: str, seed: int = 0, *, only_known: bool = True
+) -> Answers:
+    """What the model and the baselines answer to one question in one group of cases.
+
+    Where `only_known` is false, cases whose answer is not known are there too, with `y` NaN.
+    """
     found, missing, by_fold = [], 0, False
     for part in parts:
-        test = part.test[in_group(part.test, group) & part.test[question.happened].notna().to_numpy()]
+        asked = in_group(part.test, group)
+        test = part.test[asked & part.test[question.happened].notna().to_numpy() if only_known else asked]
         scored = test[question.p].notna().to_numpy()
         missing += int((~scored).sum())
         test = test[scored].reset_index(drop=True)
@@ -91,29 +96,16 @@ def answers(parts: Sequence[Part], question: Question, group: str, seed: int = 0
         if len(p) and not (p.min() >= 0 and p.max() <= 1):
             raise CallError(f"the model's {question.p} holds values outside 0 to 1; it must give probabilities")
         train = part.train[in_group(part.train, group)]
-        others = baseline_predictions(train, question.happened, test, of_cancellation=question.of_cancellation)
+        wanted = names(question.of_cancellation)
+        others = baseline_predictions(train, question.happened, test, wanted)
         if others is None:
-            others, by_fold = _by_fold(test, question, seed), True
+            others, by_fold = baselines_by_fold(test, question.happened, wanted, seed), True
         frame = test[[*KEY, "clinic_id"]].assign(y=test[question.happened].to_numpy(float), **{MODEL: p})
         if f"true_{question.p}" in test:
             frame["true"] = test[f"true_{question.p}"].to_numpy(float)
         found.append(pd.concat([frame, others], axis=1))
     together = pd.concat(found, ignore_index=True).sort_values(KEY, ignore_index=True)
     return Answers(together, missing, by_fold and len(together) > 0)
-
-
-def _by_fold(test: pd.DataFrame, question: Question, seed: int) -> pd.DataFrame:
-    """Baselines for each third of the clients from the test cases of the others.
-
-    The base rate is that of all of them, as it is wherever there is too little for another baseline.
-    """
-    result = pd.DataFrame(np.nan, index=test.index, columns=names(question.of_cancellation))
-    fold = client_folds(test["client_id"], FOLDS, seed).reindex(test["client_id"]).to_numpy()
-    for k in range(FOLDS):
-        mine, others = test[fold == k], test[fold != k]
-        p = baseline_predictions(others, question.happened, mine, of_cancellation=question.of_cancellation)
-        result.loc[fold == k] = test[question.happened].mean() if p is None else p
-    return result.assign(**{BASE_RATE: test[question.happened].mean()})
 
 
 def metrics_table(parts: Sequence[Part], basis: str, *, times: int, seed: int) -> tuple[pd.DataFrame, list[str]]:

@@ -11,11 +11,15 @@ import numpy as np
 import pandas as pd
 
 from dropout.errors import CallError
-from dropout.evaluation import saying
+from dropout.evaluation import saying, verdict
 from dropout.evaluation.cases import cases
-from dropout.evaluation.comparison import calibration_table, capacity_tables, metrics_table
+from dropout.evaluation.comparison import MODEL, calibration_table, capacity_tables, metrics_table
+from dropout.evaluation.horizon_tables import horizon_tables
 from dropout.evaluation.intervals import TIMES
+from dropout.evaluation.model_forecasts import model_forecasts
+from dropout.evaluation.optimism import DATES, optimism_table
 from dropout.evaluation.result import Evaluation
+from dropout.evaluation.shift import shift_notes
 from dropout.evaluation.splits import FOLDS, MOST_DATES, Split
 from dropout.evaluation.trial import AS_IT_IS, NEW_CLIENTS, Trial, as_it_is, plan, trained_until
 from dropout.evaluation.truth import read_truth, truth_dates, truth_table, with_truth
@@ -34,6 +38,7 @@ def evaluate(
     as_of: str | np.datetime64 | None = None,
     truth: str | Path | None = None,
     new_clients: bool = False,
+    leave_out: str | None = None,
     synthetic: bool = False,
     seed: int = 0,
     drawings: int = TIMES,
@@ -57,6 +62,8 @@ def evaluate(
         True probabilities of a simulated world, as `dropout simulate --truth` writes them; adds a table.
     new_clients : bool
         The model learnt from none of these clients, so it is tested as it is on any date.
+    leave_out : {"therapist", "clinic"}, optional
+        Fit the recipe again on the clients of the others, and test it on those of therapists, or clinics, left out.
     synthetic : bool
         The clients are simulated, and the result says that it says nothing about people.
     seed : int
@@ -83,8 +90,8 @@ def evaluate(
     n_truth = 0 if known is None else len(truth_dates(known))
     tick = _Ticker(progress, FOLDS + FOLDS * MOST_DATES + n_truth + 3)
 
-    trial = plan(history, model, new_clients, seed, tick)
-    tick.expect(len(trial.candidates) * len(trial.split.dates) + n_truth + 3)
+    trial = plan(history, model, new_clients, leave_out, seed, tick)
+    tick.expect(len(trial.candidates) * (len(trial.split.dates) + DATES) + n_truth + 3)
     asked = cases(history, model.definition, trial.split.dates)
     parts = trial.parts(history, asked, tick)
     measured, remarks = metrics_table(parts, trial.basis, times=drawings, seed=seed)
@@ -94,21 +101,27 @@ def evaluate(
         "calibration": calibration_table(parts, trial.basis, seed=seed),
         "capacity": capacity_tables(parts, trial.basis, times=drawings, seed=seed),
     }
+    tables |= horizon_tables(model_forecasts(parts, seed), trial.basis, judged=[MODEL], times=drawings, seed=seed)
     tick()
-    notes = [*saying.how(history, model, trial, new_clients), *saying.left_out(asked), *remarks]
+    optimism, looked_better = optimism_table(history, trial, parts, tick, times=drawings, seed=seed)
+    if len(optimism):
+        tables["optimism"] = optimism
+    notes = [*saying.how(history, model, trial, new_clients), *saying.layer(trial, model), *saying.left_out(asked, trial),
+             *remarks, *looked_better, *verdict.censored(tables)]
     if known is not None:
         tables["truth"], said = _against_truth(history, model, trial, known, last, new_clients, drawings, seed,
                                               tick)
         notes += said
     synthetic = synthetic or known is not None
-    notes = [*saying.headlines(tables), *notes, *saying.cautions(history, trial, tables, synthetic)]
+    notes = [*saying.headlines(tables), *shift_notes(measured, trial, model), *notes,
+             *saying.cautions(history, trial, tables, synthetic)]
     tick.finish()
     settings = {
         "version": version("dropout"), "definition": model.definition.name, "basis": trial.basis,
         "trained_until": str(until), "known_until": str(history.known_until), "cut": str(trial.split.cut),
         "dates": [str(date) for date in trial.split.dates], "groups_of_clients": trial.split.folds,
         "intervals": {"drawings": drawings, "level": 0.95, "drawn": "clients"}, "seed": seed,
-        "new_clients": new_clients, "synthetic": synthetic,
+        "new_clients": new_clients, "left_out": leave_out, "synthetic": synthetic, "predictors": [MODEL],
     }
     return Evaluation(trial.basis, tables, notes, settings)
 
@@ -119,13 +132,16 @@ def _against_truth(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The truth table and what has to be said of it.
 
-    The model itself is judged on the dates from its training on; only where there is none, its refitted recipe is.
+    The model itself is judged on the dates from its training on; only where there is none, its refitted recipe is. Where
+    therapists or clinics are left out, the refitted recipe is judged.
     """
     dates = truth_dates(known)
     until = trained_until(model)
     dates = dates[dates <= last]
     usable = dates if new_clients else dates[dates >= until]
-    if len(usable):
+    if trial.left_out is not None:
+        usable = dates[dates >= trial.split.cut]
+    elif len(usable):
         if trial.basis not in (AS_IT_IS, NEW_CLIENTS):
             trial = as_it_is(history, model, AS_IT_IS, Split(until, usable))
     elif trial.basis != AS_IT_IS:

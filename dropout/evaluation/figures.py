@@ -21,7 +21,7 @@ def calibration_figure(table: pd.DataFrame, basis: str) -> Figure:
     """Observed share against mean prediction, bins of equal count, with Wilson's intervals, a panel a group."""
     ours = table[table["predictor"] == MODEL] if len(table) else table
     panels = [(name, group, _of(ours, name, group)) for name, group in PANELS]
-    figure, axes = _figure(len(panels), basis)
+    figure, axes = new_figure(len(panels), basis)
     for ax, (name, group, rows) in zip(axes, panels, strict=True):
         ax.plot([0, 100], [0, 100], color=RANDOM, linestyle="--", linewidth=1, label="as predicted")
         if len(rows):
@@ -32,7 +32,7 @@ def calibration_figure(table: pd.DataFrame, basis: str) -> Figure:
             n, events = rows["n_all"].iloc[0], rows["events_all"].iloc[0]
             ax.set_title(f"{name}\n{group}, n {n:,}, events {events:,}", fontsize=9)
         else:
-            _empty(ax, name, group)
+            empty(ax, name, group)
         ax.set(xlim=(0, 100), ylim=(0, 100), xlabel=f"predicted to {_sentence(name)} (%)", ylabel="observed (%)")
         ax.xaxis.label.set_fontsize(8)
         ax.set_aspect("equal")
@@ -43,10 +43,10 @@ def calibration_figure(table: pd.DataFrame, basis: str) -> Figure:
 def capacity_figure(table: pd.DataFrame, basis: str) -> Figure:
     """Clients found who leave, by length of the list: the model, the best baseline, and calling at random."""
     panels = [(name, group, _of(table, name, group)) for name, group in (PANELS[0], PANELS[3])]
-    figure, axes = _figure(len(panels), basis, 4.6)
+    figure, axes = new_figure(len(panels), basis, 4.6)
     for ax, (name, group, rows) in zip(axes, panels, strict=True):
         if not len(rows):
-            _empty(ax, name, group)
+            empty(ax, name, group)
             continue
         rows = rows[rows["calls"] <= max(rows["n_per_list"].max(), rows["calls"].min())]
         others = rows[rows["predictor"] != MODEL]
@@ -71,7 +71,8 @@ def capacity_figure(table: pd.DataFrame, basis: str) -> Figure:
     return figure
 
 
-def _figure(panels: int, basis: str, width: float = 3.6) -> tuple[Figure, list]:
+def new_figure(panels: int, basis: str, width: float = 3.6) -> tuple[Figure, list]:
+    """A figure of panels side by side under the basis as its title, and its axes."""
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(width * panels, 4.2), layout="constrained")
         FigureCanvasAgg(figure)
@@ -85,7 +86,8 @@ def _band(ax, rows: pd.DataFrame, name: str, label: str, color, style: str) -> N
     ax.fill_between(rows["calls"], rows[f"{name}_low"], rows[f"{name}_high"], color=color, alpha=0.15, linewidth=0)
 
 
-def _empty(ax, name: str, group: str) -> None:
+def empty(ax, name: str, group: str) -> None:
+    """Say in a panel that there was nothing to measure."""
     ax.set_title(f"{name}\n{group}", fontsize=9)
     ax.text(0.5, 0.5, "nothing to measure", transform=ax.transAxes, ha="center", va="center", fontsize=8)
 

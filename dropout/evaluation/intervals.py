@@ -66,11 +66,27 @@ class Resamples:
 
 def percentiles(drawn: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     """Percentile interval of drawn values, (NaN, NaN) where fewer than `FEWEST_USABLE` of them are numbers."""
-    usable = drawn[np.isfinite(drawn)]
-    if not len(drawn) or len(usable) < FEWEST_USABLE * len(drawn):
-        return np.nan, np.nan
-    low, high = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2])
+    low, high = bands(drawn, level)
     return float(low), float(high)
+
+
+def bands(drawn: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile intervals of many values at once, drawings first; NaN as in `percentiles`."""
+    if not len(drawn):
+        return np.full(drawn.shape[1:], np.nan), np.full(drawn.shape[1:], np.nan)
+    usable = np.isfinite(drawn)
+    n = usable.sum(axis=0)
+    enough = n >= max(FEWEST_USABLE * len(drawn), 1)
+    # What is no number sorts to the end, and quantiles are read off the numbers before it.
+    rising = np.sort(np.where(usable, drawn, np.nan), axis=0)
+    ends = []
+    for share in ((1 - level) / 2, (1 + level) / 2):
+        place = share * np.maximum(n - 1, 0)
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(n - 1, 0))
+        left, right = (np.take_along_axis(rising, at[None], axis=0)[0] for at in (below, above))
+        ends.append(np.where(enough, left + (place - below) * (right - left), np.nan))
+    return ends[0], ends[1]
 
 
 def metric_interval(

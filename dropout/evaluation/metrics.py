@@ -12,6 +12,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from dropout.errors import CallError
+from dropout.evaluation.smooth import fitted
+from dropout.evaluation.tied import Tied
 
 CLIP = (0.005, 0.995)
 """Probabilities are clipped to these in a log loss, so that one certain mistake does not decide everything."""
@@ -41,12 +43,24 @@ def auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float
     Ties count half. NaN where it happened to all or to none.
     """
     y, p, weight = checked(y, p, weight)
-    groups = _Tied(p)
-    happened, spared = groups.sums(weight * y), groups.sums(weight * (1.0 - y))
-    pairs = happened.sum() * spared.sum()
-    if pairs <= 0:
-        return np.nan
-    return float((happened * (np.cumsum(spared) - spared / 2)).sum() / pairs)
+    groups = Tied(p)
+    return float(rank_chance(groups.sums(weight * y), groups.sums(weight * (1.0 - y))))
+
+
+def rank_chance(happened: np.ndarray, spared: np.ndarray) -> np.ndarray:
+    """The AUC from weights by distinct prediction, rising: of those to whom it happened, and of the others.
+
+    With censoring weights it is the cumulative/dynamic AUC by a horizon, those with another ending among the others
+    (Blanche, Dartigues and Jacqmin-Gadda 2013, their second definition).
+
+    Parameters
+    ----------
+    happened, spared : arrays, one a prediction, or drawings by predictions
+    """
+    pairs = happened.sum(axis=-1) * spared.sum(axis=-1)
+    ahead = (happened * (np.cumsum(spared, axis=-1) - spared / 2)).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(pairs > 0, ahead / pairs, np.nan)
 
 
 def calibration_in_the_large(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -121,31 +135,12 @@ def logistic_line(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None
     w = np.ones(len(x)) if weight is None else weight
     used = w > 0
     x, y, w = x[used], y[used], w[used]
-    nothing = (np.nan, np.nan)
     if not len(x) or np.ptp(x) < 1e-12 or np.ptp(y) == 0:
-        return nothing
+        return np.nan, np.nan
     mean, spread = float(np.average(x, weights=w)), float(np.std(x))
-    z = (x - mean) / spread
-    rate = float(np.average(y, weights=w))
-    a, b = float(np.log(rate / (1.0 - rate))), 0.0
-    for _ in range(50):
-        q = 1.0 / (1.0 + np.exp(-(a + b * z)))
-        v = w * q * (1.0 - q)
-        r = w * (y - q)
-        v0, v1, v2 = v.sum(), v @ z, v @ (z * z)
-        ridge = v0 * v2 - v1 * v1
-        if ridge <= 1e-12 * max(v0 * v2, 1e-300):
-            return nothing
-        r0, r1 = r.sum(), r @ z
-        da, db = (v2 * r0 - v1 * r1) / ridge, (v0 * r1 - v1 * r0) / ridge
-        # A step so long can only come of predictions that all but part the outcomes.
-        shorter = min(1.0, 4.0 / max(abs(da), abs(db), 1e-300))
-        a, b = a + shorter * da, b + shorter * db
-        if max(abs(da), abs(db)) < 1e-9:
-            return a - b * mean / spread, b / spread
-        if abs(b) > 200:
-            return nothing
-    return nothing
+    line = np.column_stack([np.ones(len(x)), (x - mean) / spread])
+    intercept, slope = fitted(line, (w * y)[None], (w * (1.0 - y))[None])[0]
+    return float(intercept - slope * mean / spread), float(slope / spread)
 
 
 def checked(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -171,25 +166,9 @@ def checked(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> tuple[np
     return y, p, weight
 
 
-class _Tied:
-    """Rows grouped by equal value, in rising order."""
-
-    def __init__(self, values: np.ndarray) -> None:
-        self.order = np.argsort(values, kind="stable")
-        ordered = values[self.order]
-        new = np.ones(len(values), dtype=bool)
-        new[1:] = ordered[1:] != ordered[:-1]
-        self.starts = np.flatnonzero(new)
-        self.group_of = np.cumsum(new) - 1
-
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Sum of a value over the rows of each group."""
-        return np.add.reduceat(values[self.order], self.starts)
-
-
 def _bins(p: np.ndarray, weight: np.ndarray, bins: int) -> np.ndarray:
     """Bin of each row, 0 to bins - 1, by the middle rank of the rows that share its prediction."""
-    groups = _Tied(p)
+    groups = Tied(p)
     count = groups.sums(weight)
     middle = (np.cumsum(count) - count / 2) / count.sum()
     bin_of = np.empty(len(p), dtype=np.int64)

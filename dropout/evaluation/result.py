@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -12,15 +13,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from dropout.errors import CallError
-from dropout.evaluation.comparison import METRICS
+from dropout.evaluation.comparison import MODEL
 from dropout.evaluation.figures import calibration_figure, capacity_figure
+from dropout.evaluation.horizon_figures import curves_figure, decision_figure, over_horizons_figure
+from dropout.evaluation.horizon_tables import IN_TABLE
 
 SHOWN = {
-    "log_loss": "log loss", "brier": "Brier score", "auc": "AUC", "in_the_large": "predicted less observed",
-    "slope": "calibration slope", "calibration_error": "calibration error",
+    "log_loss": "log loss", "brier": "Brier score", "scaled_brier": "scaled Brier score", "auc": "AUC",
+    "predicted": "predicted", "observed": "observed", "in_the_large": "predicted less observed",
+    "observed_expected": "observed over expected", "slope": "calibration slope", "ici": "ICI", "e50": "E50", "e90": "E90",
+    "calibration_error": "calibration error", "integrated_brier": "integrated Brier score", "scaled": "scaled",
+    "difference": "difference", "net_benefit": "net benefit",
 }
+SHOWN_OF_TRUTH = {"share": "share of attainable gain", "distance": "distance to true probability",
+                  "calibration_error": "calibration error against truth"}
+ABOUT = ("basis", "question", "horizon", "by", "group", "predictor", "against", "measure", "n", "clients", "events",
+         "other_endings", "censored", "base_rate", "threshold")
+
+IN_JUPYTER = ("metrics", "truth")
+IN_JUPYTER_BY_HORIZON = tuple(IN_TABLE)
+MOST_ROWS_IN_JUPYTER = 60
 CARD = "evaluation.json"
 FORMAT = "%.6g"
 
@@ -34,7 +49,9 @@ class Evaluation:
     basis : str
         How it was measured, as said in every table: the model as it is, or its recipe refitted.
     tables : dict of DataFrame
-        `metrics`, `calibration`, `capacity`, and `truth` where the truth was given.
+        Of a model `metrics`, `calibration`, `capacity`, and `truth` where the truth was given. By horizon, with
+        censoring weights, of a model as of any predictions: `accuracy`, `discrimination`, `calibration_measures`,
+        `integrated`, `differences`, `calibration_curves`, `net_benefit` (see `horizon_tables`).
     notes : list of str
         What has to be said beside the tables, the figures that matter most first.
     settings : dict
@@ -46,23 +63,53 @@ class Evaluation:
     notes: list[str] = field(repr=False)
     settings: dict[str, Any] = field(repr=False, default_factory=dict)
 
-    def readable(self, table: str = "metrics") -> pd.DataFrame:
-        """The metrics or the truth as a table for reading: one column a measure, with its interval in brackets."""
+    def readable(self, table: str | None = None) -> pd.DataFrame:
+        """A table for reading: one column a measure, with its interval in brackets.
+
+        Parameters
+        ----------
+        table : str, optional
+            Default: `metrics`, or `accuracy` where there is none.
+        """
+        table = table or ("metrics" if "metrics" in self.tables else "accuracy")
+        if table not in self.tables:
+            raise CallError(f"there is no table '{table}' here; there are {', '.join(self.tables)}")
         frame = self.tables[table]
         if not len(frame):
             return frame
-        if table == "truth":
-            shown = {"share": "share of attainable gain", "distance": "distance to true probability",
-                     "calibration_error": "calibration error against truth"}
-            about = ["basis", "question", "group", "predictor", "n", "events", "base_rate"]
-        else:
-            shown = {name: SHOWN[name] for name in METRICS}
-            about = ["basis", "question", "group", "predictor", "n", "clients", "events", "base_rate"]
-        result = frame[about].assign(base_rate=frame["base_rate"].map("{:.3f}".format))
-        for name, title in shown.items():
-            result[title] = [_with_interval(*row) for row in
-                             frame[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)]
+        titles = SHOWN_OF_TRUTH if table == "truth" else SHOWN
+        result = frame[[name for name in ABOUT if name in frame]]
+        result = result.assign(base_rate=frame["base_rate"].map("{:.3f}".format))
+        for name, title in titles.items():
+            if f"{name}_low" in frame:
+                result[title] = [_with_interval(*row) for row in
+                                 frame[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)]
         return result.assign(remark=frame["remark"])
+
+    def figure(self, name: str) -> Figure:
+        """A picture: `calibration` or `capacity` (of a model), `calibration_curves`, `decision_curves`, `over_horizons`.
+
+        Raises
+        ------
+        CallError
+            If there is no picture of that name, or not the table it is drawn from.
+        """
+        drawn = self._pictures()
+        if name not in drawn:
+            raise CallError(f"there is no picture '{name}' here; there are {', '.join(drawn)}")
+        return drawn[name]()
+
+    def _pictures(self) -> dict[str, Callable[[], Figure]]:
+        tables, judged = self.tables, self.settings.get("predictors", [MODEL])
+        drawn: dict[str, Callable[[], Figure]] = {}
+        if "metrics" in tables:
+            drawn["calibration"] = lambda: calibration_figure(tables["calibration"], self.basis)
+            drawn["capacity"] = lambda: capacity_figure(tables["capacity"], self.basis)
+        if "calibration_curves" in tables:
+            drawn["calibration_curves"] = lambda: curves_figure(tables["calibration_curves"], judged, self.basis)
+            drawn["decision_curves"] = lambda: decision_figure(tables["net_benefit"], judged, self.basis)
+            drawn["over_horizons"] = lambda: over_horizons_figure(tables, judged, self.basis)
+        return drawn
 
     def __repr__(self) -> str:
         return f"Evaluation ({self.basis}): " + (self.notes[0] if self.notes else "nothing could be measured")
@@ -70,13 +117,18 @@ class Evaluation:
     def _repr_html_(self) -> str:
         parts = [f"<div><p><b>Evaluation</b>, {escape(self.basis)}</p><ul>",
                  *(f"<li>{escape(note)}</li>" for note in self.notes), "</ul>"]
-        for name in ("metrics", "truth"):
+        for name in IN_JUPYTER if "metrics" in self.tables else IN_JUPYTER_BY_HORIZON:
             if name in self.tables and len(self.tables[name]):
-                parts.append(f"<h4>{name.capitalize()}</h4>{self.readable(name).to_html(index=False)}")
+                title = name.replace("_", " ").capitalize()
+                shown = self.readable(name).drop(columns="basis")
+                parts.append(f"<h4>{title}</h4>{shown.head(MOST_ROWS_IN_JUPYTER).to_html(index=False)}")
+                if len(shown) > MOST_ROWS_IN_JUPYTER:
+                    parts.append(f"<p>The first {MOST_ROWS_IN_JUPYTER} of {len(shown):,} rows; all are in "
+                                 f"<code>.tables['{name}']</code>.</p>")
         return "".join(parts) + "</div>"
 
     def write(self, folder: str | Path) -> Path:
-        """Write the tables, `evaluation.json` and two pictures to a folder, which appears whole or not at all.
+        """Write the tables, `evaluation.json` and the pictures to a folder, which appears whole or not at all.
 
         An earlier evaluation there is replaced.
 
@@ -108,10 +160,9 @@ class Evaluation:
                 "tables": {name: _plain(table) for name, table in self.tables.items()}}
         text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / CARD).write_text(text + "\n", encoding="utf-8")
-        for name, figure in (("calibration", calibration_figure(self.tables["calibration"], self.basis)),
-                             ("capacity", capacity_figure(self.tables["capacity"], self.basis))):
+        for name, draw in self._pictures().items():
             # Without the version of matplotlib in it, the same figures give the same bytes.
-            figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
+            draw().savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
 
 
 def _may_be_replaced(folder: Path) -> bool:

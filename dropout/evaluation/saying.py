@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dropout.disclosure import SMALLEST_SHOWN
 from dropout.errors import CallError
 from dropout.evaluation.capacity import sentence
 from dropout.evaluation.cases import KEY, QUESTIONS
 from dropout.evaluation.comparison import BASE_RATE, FEWEST_EVENTS, LISTS, MODEL, Part
+from dropout.evaluation.leave_out import COLUMN
 from dropout.evaluation.trial import AS_IT_IS, NEW_CLIENTS, Trial, trained_until
 from dropout.history import History
 
 FEWEST_CLIENTS = 750
 """Clients below which a model's figures tend to flatter it (Zantvoort et al. 2024)."""
-
-FEWEST_SHOWN = 5
-"""Counts below this do not leave a clinic."""
 
 TEN = 10
 
@@ -37,6 +36,10 @@ def how(history: History, model: Any, trial: Trial, new_clients: bool) -> list[s
     if trial.basis == NEW_CLIENTS:
         return [f"Scored as it is {dates}, {known}, on clients that it is said not to have learnt from. That cannot "
                 "be checked here: if it did learn from some of them, these figures flatter it.", definition]
+    if trial.left_out is not None:
+        return [f"{trial.basis.capitalize()}: the recipe was fitted again on what was known by {day(split.cut)} of the clients "
+                f"of other {trial.left_out}s, and tested {dates}, at least {model.definition.maturity_days} days later, {known}. "
+                "The figures are those of the recipe with less to learn from, not of the model itself.", *trial.notes, definition]
     parted = ("on two thirds of the clients, and tested on the other third" if split.folds > 1 else "and tested")
     said = [f"{trial.basis.capitalize()}: the model has learnt until {day(trained_until(model))}, which leaves no "
             "later outcomes to test it on. So the same recipe was fitted again on what was known by "
@@ -49,10 +52,13 @@ def how(history: History, model: Any, trial: Trial, new_clients: bool) -> list[s
     return said
 
 
-def left_out(asked: pd.DataFrame) -> list[str]:
+def left_out(asked: pd.DataFrame, trial: Trial) -> list[str]:
     """Which open episodes were not asked about, and how many."""
     counts = [f"{n:,} {why}" for why, n in asked.attrs.get("left_out", {}).items() if n]
     said = [f"Open episodes not asked about, over all dates: {'; '.join(counts)}."] if counts else []
+    nobody = 0 if trial.left_out is None else int((asked[COLUMN[trial.left_out]] == "").sum())
+    if nobody:
+        said.append(f"{nobody:,} of {len(asked):,} cases name no {trial.left_out} and are in none of the figures.")
     undecided = asked.attrs.get("undecided", 0)
     if undecided:
         said.append(f"{undecided:,} of {len(asked):,} cases have no answer for 60 days and are in none of those "
@@ -88,6 +94,16 @@ def headlines(tables: dict[str, pd.DataFrame]) -> list[str]:
     return said
 
 
+def layer(trial: Trial, model: Any) -> list[str]:
+    """Whether what was tested has a recalibration, where the model does."""
+    if getattr(model, "recalibration", None) is None:
+        return []
+    if trial.basis in (AS_IT_IS, NEW_CLIENTS):
+        return ["The model is recalibrated, and was tested with its recalibration."]
+    return ["The model is recalibrated; the recipe fitted again is not. How the recalibration did on clients left out stands in "
+            "the model (model.recalibration)."]
+
+
 def _against_baselines(name: str, group: str, rows: pd.DataFrame) -> str:
     ours = rows.loc[[MODEL]].to_dict("records")[0]
     others = rows.drop(MODEL)
@@ -114,8 +130,8 @@ def cautions(history: History, trial: Trial, tables: dict[str, pd.DataFrame], sy
         said.append(f"Learnt from {n:,} clients. Below {FEWEST_CLIENTS} figures like these tend to be over-optimistic "
                     "(Zantvoort et al. 2024: they settle between 750 and 1,500).")
     said.append("None of this says what a call does: it says who leaves, not who would stay if called.")
-    if any((table["events"] < FEWEST_SHOWN).any() for table in tables.values() if len(table)):
-        said.append(f"Some counts are below {FEWEST_SHOWN}: keep the tables within the clinic.")
+    if any((table["events"] < SMALLEST_SHOWN).any() for table in tables.values() if len(table)):
+        said.append(f"Some counts are below {SMALLEST_SHOWN}: keep the tables within the clinic.")
     if synthetic:
         said.append("These clients are simulated: the figures show that the code works and say nothing about people.")
     return said

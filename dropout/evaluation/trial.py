@@ -1,14 +1,15 @@
 """Trials: who is put to the test, on which clients and dates, and what they may have learnt from.
 
 A model that learnt until a date is tested as it is on later ones. One that has seen everything cannot be; then its
-recipe is fitted again on two thirds of the clients up to a cut, and tested on the others after it.
+recipe is fitted again on two thirds of the clients up to a cut, and tested on the others after it. Where whole therapists
+or clinics are to be left out, the recipe is always fitted again, on the clients of the others.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import pandas as pd
 from dropout.errors import CallError, ModelError
 from dropout.evaluation.cases import cases, with_scores
 from dropout.evaluation.comparison import Part
-from dropout.evaluation.splits import Split, after_training, client_folds, of_clients, temporal_splits, test_dates
+from dropout.evaluation.leave_out import COLUMN, LeftOut, left_out_groups
+from dropout.evaluation.splits import FOLDS, Split, after_training, client_folds, of_clients, temporal_splits, test_dates
 from dropout.history import History
 from dropout.timeline import times
 
@@ -25,6 +27,7 @@ AS_IT_IS = "as it is, on later dates"
 NEW_CLIENTS = "as it is, on clients it has not learnt from"
 REFITTED = "refitted, temporal and client-grouped"
 REFITTED_TOGETHER = "refitted, temporal"
+OTHERS = {kind: f"refitted, temporal, {kind}s left out" for kind in COLUMN}
 
 LEARNING_DATES = 13
 """Earlier dates, four weeks apart, from which baselines learn: a year."""
@@ -34,14 +37,17 @@ Tick = Callable[[], None]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model, the cases that baselines may learn from beside it, and the clients it is tested on.
+    """A fitted model, the cases that baselines may learn from beside it, and whom it is tested on.
 
-    `clients` is None for all of them.
+    `tested` holds values of the cases' column `by`; None for all of them. `learnt` holds the clients it learnt from; None
+    for all that were known.
     """
 
     model: Any
     train: pd.DataFrame = field(repr=False)
-    clients: pd.Index | None = None
+    tested: pd.Index | None = None
+    by: str = "client_id"
+    learnt: pd.Index | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Trial:
     candidates: tuple[Candidate, ...]
     split: Split
     notes: tuple[str, ...] = ()
+    left_out: str | None = None
 
     def parts(self, history: History, frame: pd.DataFrame, tick: Tick) -> list[Part]:
         """The cases with each candidate's probabilities, each candidate on its own clients.
@@ -67,28 +74,47 @@ class Trial:
         dates = np.unique(frame["as_of"].to_numpy("datetime64[s]"))
         result = []
         for candidate in self.candidates:
-            mine = frame if candidate.clients is None else frame[frame["client_id"].isin(candidate.clients)]
-            scored = []
-            for date in dates:
-                scored.append(candidate.model.score(history, as_of=date))
-                tick()
-            risk = [one.dropout_risk for one in scored]
-            reschedule = [one.reschedule for one in scored]
-            result.append(Part(candidate.train, with_scores(mine, _together(risk), _together(reschedule))))
+            mine = frame if candidate.tested is None else frame[frame[candidate.by].isin(candidate.tested)]
+            result.append(Part(candidate.train, scored(history, candidate.model, mine, tick, dates)))
         return result
 
 
-def plan(history: History, model: Any, new_clients: bool, seed: int, tick: Tick) -> Trial:
+def scored(history: History, model: Any, frame: pd.DataFrame, tick: Tick, dates: np.ndarray | None = None) -> pd.DataFrame:
+    """The cases with a model's probabilities.
+
+    Parameters
+    ----------
+    history : History
+    model : fitted model
+    frame : cases
+    tick : function
+        Called after each scoring.
+    dates : datetime64 array, optional
+        When to score; by default the dates of the cases.
+    """
+    dates = np.unique(frame["as_of"].to_numpy("datetime64[s]")) if dates is None else dates
+    found = []
+    for date in dates:
+        found.append(model.score(history, as_of=date))
+        tick()
+    return with_scores(frame, _together([one.dropout_risk for one in found]), _together([one.reschedule for one in found]))
+
+
+def plan(history: History, model: Any, new_clients: bool, leave_out: str | None, seed: int, tick: Tick) -> Trial:
     """The trial that fits this model and history.
 
     Raises
     ------
     CallError
-        If the model has not been fitted.
+        If the model has not been fitted, or what is to be left out is not named in the sessions.
     ModelError
         If the history is too short or too small for any trial.
     """
     until = trained_until(model)
+    if leave_out is not None:
+        if new_clients:
+            raise CallError("leave_out fits the recipe again, and new_clients tests the model as it is; ask for one of them")
+        return _others(history, model, left_out_groups(history, leave_out, FOLDS, seed), tick)
     if new_clients:
         dates = test_dates(history.known_until, model.definition.maturity_days, beginning(history))
         if len(dates):
@@ -104,15 +130,42 @@ def as_it_is(history: History, model: Any, basis: str, split: Split) -> Trial:
     return Trial(basis, (Candidate(model, learning_cases(history, model, split.cut)),), split)
 
 
-def _refitted(history: History, model: Any, seed: int, tick: Tick) -> Trial:
+def refit_splits(history: History, model: Any) -> list[Split]:
+    """Splits on which the recipe can be fitted again; ModelError where the history is too short for any."""
     splits = temporal_splits(history, model.definition.maturity_days)
     if not splits:
         raise ModelError(
             f"this history is too short to evaluate: it runs from {beginning(history)} to {history.known_until}, and "
             f"the model has learnt from it until {trained_until(model)}. Fit the model on an earlier part "
             "(--as-of), or evaluate it when some months have passed.")
+    return splits
+
+
+def _others(history: History, model: Any, groups: LeftOut, tick: Tick) -> Trial:
     why: ModelError | None = None
-    for split in splits:
+    for split in refit_splits(history, model):
+        if split.folds == 1:
+            continue
+        past, train = history.as_of(split.cut), learning_cases(history, model, split.cut)
+        candidates = []
+        try:
+            for k in range(groups.groups):
+                others = groups.others(k)
+                fitted = again(model).fit(of_clients(past, others))
+                candidates.append(Candidate(fitted, train[train["client_id"].isin(others)], groups.members(k),
+                                            COLUMN[groups.kind], others))
+                tick()
+        except ModelError as too_little:
+            why = too_little
+            continue
+        return Trial(OTHERS[groups.kind], tuple(candidates), replace(split, folds=groups.groups), tuple(groups.notes),
+                     groups.kind)
+    raise ModelError(f"this history is too small to leave {groups.kind}s out: {why}") from why
+
+
+def _refitted(history: History, model: Any, seed: int, tick: Tick) -> Trial:
+    why: ModelError | None = None
+    for split in refit_splits(history, model):
         try:
             candidates = _fit_again(history, model, split, seed, tick)
         except ModelError as too_little:
@@ -137,8 +190,8 @@ def _fit_again(history: History, model: Any, split: Split, seed: int, tick: Tick
     candidates = []
     for k in range(split.folds):
         tested = fold.index[fold == k]
-        others = of_clients(past, fold.index[fold != k])
-        candidates.append(Candidate(again(model).fit(others), train, tested))
+        others = fold.index[fold != k]
+        candidates.append(Candidate(again(model).fit(of_clients(past, others)), train, tested, learnt=others))
         tick()
     return tuple(candidates)
 

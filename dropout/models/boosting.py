@@ -5,6 +5,7 @@ The arrays are all that is saved and read; walking them gives the same log odds 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +40,10 @@ class Boosted:
 
     @classmethod
     def fit(cls, x: np.ndarray, y: np.ndarray, seed: int, weight: np.ndarray | None = None, *, rounds: int = ROUNDS,
-            rate: float = LEARNING_RATE, rising: int | None = None) -> Boosted:
+            rate: float = LEARNING_RATE, rising: Collection[int] = ()) -> Boosted:
         """Trees fitted to y (bool) on x (rows by features, NaN where unknown).
 
-        With `rising` the log odds never fall with that column, all others equal.
+        The log odds never fall with a column of `rising`, all others equal.
         """
         if y.all() or not y.any():
             nothing = np.zeros(0)
@@ -52,7 +53,7 @@ class Boosted:
         model = HistGradientBoostingClassifier(
             max_iter=rounds, learning_rate=rate, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF_ROWS,
             l2_regularization=RIDGE, max_features=COLUMNS, early_stopping=False, random_state=seed,
-            monotonic_cst=None if rising is None else [int(j == rising) for j in range(x.shape[1])])
+            monotonic_cst=[int(j in rising) for j in range(x.shape[1])])
         # A column known nowhere can't be binned; as a constant it is never split on.
         model.fit(np.where(np.isnan(x).all(axis=0), 0.0, x), y, sample_weight=weight)
         return cls.of(model)

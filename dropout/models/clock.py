@@ -250,4 +250,4 @@ def _trees(raw: np.ndarray, gone: np.ndarray, past: Days, rows: np.ndarray, seed
         rows = np.sort(np.random.default_rng(seed).choice(rows, TREE_ROWS, replace=False))
     which = past.which[rows]
     x = np.column_stack([np.log1p(past.days[rows]), raw[which]])
-    return Boosted.fit(x, gone[which], seed, past.weight[rows], rounds=ROUNDS, rate=RATE, rising=0)
+    return Boosted.fit(x, gone[which], seed, past.weight[rows], rounds=ROUNDS, rate=RATE, rising=(0,))

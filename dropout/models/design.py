@@ -94,6 +94,23 @@ class Design:
         return sum(term.width for term in self.terms)
 
     @property
+    def parts(self) -> list[tuple[int, int, bool]]:
+        """Columns of the matrix that belong together, as (first, end, curve).
+
+        The straight line of a feature is a part, the curve that follows it another, and so is each flag.
+        """
+        found, at = [], 0
+        for term in self.terms:
+            flags = int(term.flagged) + int(":" in term.name)
+            end = at + term.width - flags
+            found.append((at, at + 1, False))
+            if end > at + 1:
+                found.append((at + 1, end, True))
+            found += [(column, column + 1, False) for column in range(end, end + flags)]
+            at += term.width
+        return found
+
+    @property
     def owner(self) -> list[str]:
         """Feature to which each column of the matrix belongs (interactions belong to the feature, not the flag)."""
         return [term.name.partition(":")[0] for term in self.terms for _ in range(term.width)]

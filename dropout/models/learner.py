@@ -7,7 +7,7 @@ trees. Which kind answers is decided by log loss on later moments, not by taste.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,12 +18,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from dropout.features.feature import Feature
+from dropout.models.adaptive import fit_adaptive
 from dropout.models.boosting import Boosted
 from dropout.models.design import Design
 from dropout.models.logistic import Logistic, expit
 
-STRENGTHS = (300.0, 2_000.0, 10_000.0)
-"""Ridge penalties tried, in rows."""
+ALIKE = 2.0
+"""Rows of one client are alike. Each client who answers yes counts as one row, and all rows are discounted by this much again
+for the likeness of those who answer no. (1, 2 and 4 were tried on simulated clinics.)"""
 
 KINDS = ("additive", "boosting", "average")
 
@@ -66,6 +68,7 @@ class Task:
     weight : array or None
         Weight of each moment.
     interactions : pairs (feature, flag) for the additive model
+    rising : names of features with which no tree lets a yes become less likely
     """
 
     values: pd.DataFrame
@@ -75,6 +78,7 @@ class Task:
     client: np.ndarray
     weight: np.ndarray | None = None
     interactions: Sequence[tuple[str, str]] = ()
+    rising: Collection[str] = ()
 
     def ask(self, n_questions: int) -> Task:
         """The task with the first questions of the chain only."""
@@ -85,7 +89,8 @@ class Task:
         return Task(
             self.values[rows].reset_index(drop=True), self.features,
             [Question(q.name, q.rows[rows], q.answer[rows]) for q in self.questions],
-            self.at[rows], self.client[rows], None if self.weight is None else self.weight[rows], self.interactions)
+            self.at[rows], self.client[rows], None if self.weight is None else self.weight[rows], self.interactions,
+            self.rising)
 
 
 @dataclass(frozen=True)
@@ -110,14 +115,26 @@ class Learner:
     boosted: tuple[Boosted, ...]
 
     @classmethod
-    def fit(cls, task: Task, kind: str, strength: float, seed: int) -> Learner:
-        """The answers of one kind, learnt from all of the task's moments."""
+    def fit(cls, task: Task, kind: str, strength: float | None, seed: int) -> Learner:
+        """The answers of one kind, learnt from all of the task's moments.
+
+        Parameters
+        ----------
+        task : Task
+        kind : one of `KINDS`
+        strength : float or None
+            Ridge penalty of the additive models in rows; None for penalties that are learnt, a term each.
+        seed : int
+        """
         design = Design.fit(task.values, task.features, task.interactions)
         x = design.matrix(task.values)
-        jobs: list[Callable[[], Any]] = [partial(_additive, x, q, task.weight, strength) for q in task.questions]
+        jobs: list[Callable[[], Any]] = [
+            partial(_ridge, x, q, task.weight, strength) if strength is not None else
+            partial(_adaptive, x, q, task, design, seed) for q in task.questions]
         if kind != "additive":
             raw = task.values.to_numpy()
-            jobs += [partial(_boosted, raw, q, task.weight, seed) for q in task.questions]
+            rising = [j for j, name in enumerate(task.values.columns) if name in task.rising]
+            jobs += [partial(_boosted, raw, q, task.weight, seed, rising) for q in task.questions]
         done = side_by_side(jobs)
         n = len(task.questions)
         return cls(kind, tuple(q.name for q in task.questions), design, tuple(done[:n]), tuple(task.values.columns),
@@ -147,13 +164,18 @@ class Learner:
 
 @dataclass(frozen=True)
 class Choice:
-    """The kind and strength chosen, and the log loss of each candidate on later moments."""
+    """The kind and strength chosen (None where penalties are learnt), and each candidate's log loss on later moments."""
 
     kind: str
-    strength: float
+    strength: float | None
     losses: dict[str, float]
     n_later: int
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the chosen candidate may be called among the losses: its kind, and its kind with its strength."""
+        return (self.kind,) if self.strength is None else (self.kind, f"{self.kind} {self.strength:g}")
 
 
 def choose(
@@ -188,21 +210,9 @@ def choose(
     if earlier.sum() > SELECTION_ROWS:
         earlier &= np.random.default_rng(seed).random(len(earlier)) < SELECTION_ROWS / earlier.sum()
     train, test = task.take(earlier), task.take(later)
-    losses: dict[str, float] = {}
-    fitted = {}
-    for strength in STRENGTHS:
-        fitted[strength] = Learner.fit(train, "additive", strength * len(train.values) / len(task.values), seed)
-        losses[f"additive {strength:g}"] = loss(fitted[strength].logits(test.values), test)
-    strength = min(STRENGTHS, key=lambda s: losses[f"additive {s:g}"])
-    additive = fitted[strength].logits(test.values)
-    known = train.values.to_numpy()
-    trees = side_by_side([partial(_boosted, known, q, train.weight, seed) for q in train.questions])
-    raw = test.values.to_numpy()
-    boosted = np.stack([tree.logit(raw) for tree in trees], axis=1)
-    losses["boosting"] = loss(boosted, test)
-    losses["average"] = loss((additive + boosted) / 2, test)
-    final = {"additive": losses[f"additive {strength:g}"], "boosting": losses["boosting"], "average": losses["average"]}
-    return Choice(min(final, key=lambda kind: final[kind]), strength, losses, int(later.sum()), notes)
+    fitted = Learner.fit(train, "average", None, seed)
+    losses = {kind: loss(fitted.logits(test.values, kind), test) for kind in KINDS}
+    return Choice(min(KINDS, key=lambda kind: losses[kind]), None, losses, int(later.sum()), notes)
 
 
 def client_fold(client: np.ndarray, n_folds: int) -> np.ndarray:
@@ -257,13 +267,23 @@ def side_by_side(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, jobs))
 
 
-def _additive(x: np.ndarray, question: Question, weight: np.ndarray | None, strength: float) -> Logistic:
+def _ridge(x: np.ndarray, question: Question, weight: np.ndarray | None, strength: float) -> Logistic:
     rows = question.rows
     return Logistic.fit(x[rows], question.answer[rows], strength, None if weight is None else weight[rows])
 
 
-def _boosted(raw: np.ndarray, question: Question, weight: np.ndarray | None, seed: int) -> Boosted:
+def _adaptive(x: np.ndarray, question: Question, task: Task, design: Design, seed: int) -> Logistic:
+    rows = question.rows
+    yes = task.client[rows & question.answer]
+    each = len(yes) / max(len(np.unique(yes)), 1)
+    return fit_adaptive(x[rows], question.answer[rows], design.parts, ALIKE * max(each, 1.0), seed,
+                        None if task.weight is None else task.weight[rows])
+
+
+def _boosted(
+    raw: np.ndarray, question: Question, weight: np.ndarray | None, seed: int, rising: Collection[int]
+) -> Boosted:
     rows = np.flatnonzero(question.rows)
     if len(rows) > TREE_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, TREE_ROWS, replace=False))
-    return Boosted.fit(raw[rows], question.answer[rows], seed, None if weight is None else weight[rows])
+    return Boosted.fit(raw[rows], question.answer[rows], seed, None if weight is None else weight[rows], rising=rising)

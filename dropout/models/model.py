@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from dropout.endings import DEFAULT, DROPOUT, ClosureReason, Definition, Gap
+from dropout.endings import DEFAULT, DROPOUT, Definition
+from dropout.endings.saved import from_json, to_json
 from dropout.errors import ModelError
 from dropout.features.baseline import Covariates, not_learnt
 from dropout.features.moments import open_at
@@ -21,12 +21,13 @@ from dropout.features.table import feature_table
 from dropout.features.view import Evidence, View
 from dropout.history import History
 from dropout.messages.reader import INTENTS
-from dropout.models import store
+from dropout.models import recalibration, store
 from dropout.models.learner import side_by_side
 from dropout.models.leaving import FEATURE, Leaving
 from dropout.models.reasons import reasons, why_gone
 from dropout.models.reschedule import RETURN_DAYS, Predictions, RescheduleModel, fit_reschedule
 from dropout.models.risk import RiskModel, fit_risk, with_both
+from dropout.models.scores import Scores
 from dropout.models.silences import Silences, silences_at
 from dropout.models.words import from_plain, to_plain
 from dropout.timeline import DAY, NEVER, times
@@ -39,38 +40,6 @@ DECIMALS = 6
 """Probabilities are given to this many decimals; further ones are noise of the arithmetic."""
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Both predictions at one date, as in the files of `dropout score`.
-
-    Attributes
-    ----------
-    as_of : numpy.datetime64
-    dropout_risk : DataFrame
-        One row per open episode.
-    reschedule : DataFrame
-        One row per open cancellation.
-    notes : list of str
-        What was absent or new: features of training that these tables lack, and the like.
-    set_aside : dict of str to int
-        Rows of the tables left out, by reason.
-    """
-
-    as_of: np.datetime64
-    dropout_risk: pd.DataFrame
-    reschedule: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
-    set_aside: dict[str, int] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return (f"Scores as of {self.as_of}: {len(self.dropout_risk):,} open episodes, "
-                f"{len(self.reschedule):,} open cancellations")
-
-    def _repr_html_(self) -> str:
-        top = self.dropout_risk.sort_values("p_dropout_60d", ascending=False).head(5)
-        return f"<p><b>{escape(repr(self))}</b>; the five likeliest to leave within 60 days:</p>{top.to_html(index=False)}"
 
 
 class DropoutModel:
@@ -93,7 +62,11 @@ class DropoutModel:
         Nothing known later was learnt from.
     training_ : dict
         Counts of what was learnt from, what was left out, versions.
+    recalibration_ : Recalibration or None
+        What `dropout.recalibrate` has laid over it.
     """
+
+    recalibration_: recalibration.Recalibration | None = None
 
     def __init__(self, definition: Definition = DEFAULT, *, exclude: Collection[str] = (), seed: int = 0) -> None:
         self.definition = definition
@@ -107,8 +80,14 @@ class DropoutModel:
 
     @property
     def trained_until(self) -> np.datetime64:
-        """Nothing known later was learnt from."""
-        return self.trained_until_
+        """Nothing known later was learnt from, by the model or its recalibration."""
+        layer = self.recalibration_
+        return self.trained_until_ if layer is None or not layer.changes else max(self.trained_until_, layer.until)
+
+    @property
+    def recalibration(self) -> recalibration.Recalibration | None:
+        """What was corrected for a clinic, with its table of before and after; None in a model as it was fitted."""
+        return self.recalibration_
 
     @property
     def words(self) -> pd.DataFrame | None:
@@ -150,14 +129,15 @@ class DropoutModel:
         if n_dropouts < FEWEST_DROPOUTS or n_clients < FEWEST_CLIENTS:
             raise ModelError(
                 f"too little to learn from: {n_clients} clients and {n_dropouts} dropouts known by {history.known_until}, "
-                f"where at least {FEWEST_CLIENTS} and {FEWEST_DROPOUTS} are needed. Still possible: `dropout check`, "
+                f"where at least {FEWEST_CLIENTS} and {FEWEST_DROPOUTS} are needed. (A dropout is: {self.definition.name}.) "
+                "Still possible: `dropout check`, "
                 "`dropout report` without a model, and `dropout score` with a model fitted on a larger clinic's history.")
         tick()
         self.leaving_ = Leaving.fit(evidence, self.definition, self.seed)
         tick()
         self.reschedule_, out_of_fold = fit_reschedule(evidence, self.definition, self.leaving_, self.seed, tick)
         self.risk_ = fit_risk(evidence, self.definition, self.leaving_, self.reschedule_, out_of_fold, self.seed, tick)
-        self.trained_until_ = history.known_until
+        self.trained_until_, self.recalibration_ = history.known_until, None
         self.measures_ = evidence.measures
         self.covariates_ = evidence.covariates
         left_out = feature_table(evidence, open_at(timeline, timeline.extraction)).left_out
@@ -201,7 +181,10 @@ class DropoutModel:
         if said is not None:
             gone[is_open], otherwise[is_open] = said.gone, said.otherwise
         values, features = with_both(table, left, is_open, None if said is None else np.log(said.gone / (1 - said.gone)))
-        p = np.round(self.risk_.probabilities(values, gone, otherwise), DECIMALS)
+        p = self.risk_.probabilities(values, gone, otherwise)
+        if self.recalibration_ is not None:
+            p, said = self.recalibration_.apply(p, said, is_open)
+        p = np.round(p, DECIMALS)
         tick()
         why = reasons(self.risk_.learner, values, features, table.group_of)
         risk = self._risk_frame(history, View(evidence, moments), p, why)
@@ -264,8 +247,8 @@ class DropoutModel:
                   for name in history.timeline.measure_names if name not in self.measures_]
         if self.reschedule_ is None:
             notes.append("too few past cancellations in training: open cancellations are listed without probabilities")
-        if history.known_until < self.trained_until_:
-            notes.append(f"the model has learnt from later facts (until {self.trained_until_}) than the date scored")
+        if history.known_until < self.trained_until:
+            notes.append(f"the model has learnt from later facts (until {self.trained_until}) than the date scored")
         return notes
 
     def save(self, path: str | Path) -> None:
@@ -276,7 +259,7 @@ class DropoutModel:
         """The model file. The same history and seed give the same bytes."""
         tensors: dict[str, np.ndarray] = {}
         head = {
-            "definition": _definition_to(self.definition),
+            "definition": to_json(self.definition),
             "exclude": sorted(self.exclude),
             "seed": self.seed,
             "trained_until": str(self.trained_until_),
@@ -296,6 +279,7 @@ class DropoutModel:
                 "choice": store.choice_to(self.reschedule_.choice),
                 "n_cancellations": self.reschedule_.n_cancellations, "n_gone": self.reschedule_.n_gone,
                 "words": None if self.reschedule_.words is None else to_plain(self.reschedule_.words)},
+            "recalibration": recalibration.to_plain(self.recalibration_),
         }
         return store.to_bytes(head, tensors)
 
@@ -309,7 +293,7 @@ class DropoutModel:
             If the file is missing, damaged or of another version.
         """
         head, tensors = store.read(Path(path))
-        model = cls(_definition_from(head["definition"]), exclude=tuple(head["exclude"]), seed=head["seed"])
+        model = cls(from_json(head["definition"]), exclude=tuple(head["exclude"]), seed=head["seed"])
         model.trained_until_ = np.datetime64(head["trained_until"], "s")
         model.training_ = head["training"]
         model.measures_ = tuple(head["measures"])
@@ -326,26 +310,30 @@ class DropoutModel:
             store.learner_from("returns", reschedule["returns"], tensors), store.choice_from(reschedule["choice"]),
             reschedule["n_cancellations"], reschedule["n_gone"],
             None if reschedule["words"] is None else from_plain(reschedule["words"]))
+        model.recalibration_ = recalibration.from_plain(head.get("recalibration"))
         return model
 
     def summary(self) -> pd.DataFrame:
         """What was tried in training, its log loss on later moments, and what was chosen."""
         parts = {"dropout risk": self.risk_, "reschedule": self.reschedule_}
         rows = [{"prediction": name, "candidate": candidate, "log_loss": loss,
-                 "chosen": candidate in (part.choice.kind, f"{part.choice.kind} {part.choice.strength:g}")}
+                 "chosen": candidate in part.choice.names}
                 for name, part in parts.items() if part is not None for candidate, loss in part.choice.losses.items()]
         return pd.DataFrame(rows, columns=["prediction", "candidate", "log_loss", "chosen"])
 
     def __repr__(self) -> str:
         if not hasattr(self, "risk_"):
             return f"DropoutModel(definition={self.definition!r}, seed={self.seed})"
+        layer = "" if self.recalibration_ is None else f", recalibrated on what was known by {self.recalibration_.until}"
         return (f"DropoutModel of {self.training_['n_clients']:,} clients and {self.training_['n_dropouts']:,} dropouts "
-                f"known until {self.trained_until_} ({self.definition.name})")
+                f"known until {self.trained_until_} ({self.definition.name}){layer}")
 
     def _repr_html_(self) -> str:
         if not hasattr(self, "risk_"):
             return f"<p>{escape(repr(self))}</p>"
-        return f"<p><b>{escape(repr(self))}</b></p>{self.summary().to_html(index=False, float_format='{:.4f}'.format)}"
+        layer = "" if self.recalibration_ is None else self.recalibration_._repr_html_()
+        tried = self.summary().to_html(index=False, float_format="{:.4f}".format)
+        return f"<p><b>{escape(repr(self))}</b></p>{tried}{layer}"
 
 
 def shown(seconds: np.ndarray) -> np.ndarray:
@@ -369,22 +357,6 @@ def _picked(table: pd.DataFrame | None, column: str, row: np.ndarray) -> np.ndar
     if table is not None and column in table:
         result[row >= 0] = table[column].to_numpy(object)[row[row >= 0]]
     return result
-
-
-def _definition_to(definition: Definition | None) -> dict[str, Any] | None:
-    if definition is None:
-        return None
-    if isinstance(definition, Gap):
-        return {"gap": definition.days}
-    if isinstance(definition, ClosureReason):
-        return {"closure_reason": _definition_to(definition.otherwise)}
-    raise ModelError(f"a model with the definition '{definition.name}' cannot be saved: it is not one of the package's own")
-
-
-def _definition_from(stored: dict[str, Any] | None) -> Any:
-    if stored is None:
-        return None
-    return Gap(stored["gap"]) if "gap" in stored else ClosureReason(_definition_from(stored["closure_reason"]))
 
 
 def _ticker(progress: Progress | None, stage: str, total: int) -> Callable[[], None]:

@@ -233,7 +233,9 @@ def _curves(model: DropoutModel, silences: Silences, days: np.ndarray) -> tuple[
     days = np.broadcast_to(days, (len(odds), days.shape[-1]))
     here = np.stack([on_day(odds, days[:, j]) for j in range(days.shape[1])], axis=1)
     spread = 1.96 * np.stack([on_day(error, days[:, j]) for j in range(days.shape[1])], axis=1)
-    return expit(here), expit(here - spread), expit(here + spread)
+    p, low, high = expit(here), expit(here - spread), expit(here + spread)
+    layer = model.recalibration_
+    return (p, low, high) if layer is None else (layer.gone(p), layer.gone(low), layer.gone(high))
 
 
 def _ids(history: History, silences: Silences) -> pd.DataFrame:

@@ -141,6 +141,7 @@ def fit_reschedule(
         return None, lambda asked: np.zeros(len(asked.asked))
     client = evidence.timeline.episodes["client"].to_numpy(np.int64)[silences.start.episode]
     choice = _choose(silences, found, past, client, definition, seed)
+    assert choice.strength is not None  # the cure model always has one
     tick()
     clock = fit_clock(silences, found, past, client, choice.kind, choice.strength, seed)
     tick()

@@ -34,6 +34,10 @@ SILENCE = ("days_since_attended", "silence_ratio", "days_since_contact", "unbook
 INTERACTIONS = [(name, flag) for name in SILENCE for flag in ("nothing_booked", "in_spell")]
 """Silence means something else when nothing is booked, and when the client has cancelled."""
 
+RISING = ("days_since_contact", "overdue_days", "unbooked_days", "nothing_booked", "missed_run", "no_show_run", "missed_last_5",
+          "therapist_dropout_ratio", "clinic_dropout_ratio", "gone_log_odds")
+"""Longer silence, more missed, nothing booked, more dropouts around: none of these makes it less likely, all else equal."""
+
 GONE = (
     Feature("open_cancellation", "a cancellation stands open: nothing attended or booked since", "0 or 1",
             "sessions, messages", "flag", "cancelled and has not rebooked"),
@@ -128,7 +132,7 @@ def fit_risk(
     questions = [Question(name, labels.known[:, k] & (labels.interval >= k), labels.interval == k)
                  for k, name in enumerate(names)]
     client = timeline.episodes["client"].to_numpy(np.int64)[moments.episode]
-    task = Task(values, features, questions, moments.at, client, None, INTERACTIONS)
+    task = Task(values, features, questions, moments.at, client, None, INTERACTIONS, RISING)
 
     def loss(logits: np.ndarray, later: Task) -> float:
         p = chain(logits)

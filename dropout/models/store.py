@@ -19,7 +19,7 @@ from dropout.models.design import Design
 from dropout.models.learner import Choice, Learner
 from dropout.models.logistic import Logistic
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout of the file."""
 
 

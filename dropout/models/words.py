@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import ndtri
 from statsmodels.stats.proportion import proportion_confint
 
+from dropout.disclosure import SMALLEST_SHOWN
 from dropout.features.view import Evidence
 from dropout.features.words_here import PRIOR_BACK, PRIOR_GONE, WEIGHT_OF_PRIOR
 from dropout.messages.reader import INTENTS
@@ -24,9 +25,6 @@ from dropout.models.silences import Outcomes, Silences
 
 BACK_DAYS = 30
 """Days within which a return is counted."""
-
-FEWEST_SHOWN = 5
-"""Clients that a row counts at least; of fewer nothing is shown."""
 
 STRENGTH = 100.0
 """Ridge penalty, in silences, of the models with and without words that are compared."""
@@ -84,14 +82,14 @@ def words_worth(evidence: Evidence, silences: Silences, found: Outcomes, client:
         mine = kind == name
         n, k = int(mine.sum()), int(back[mine].sum())
         row: dict[str, object] = {"intent": name}
-        enough = len(np.unique(client[rows][mine])) >= FEWEST_SHOWN
+        enough = len(np.unique(client[rows][mine])) >= SMALLEST_SHOWN
         if enough:
             low, high = proportion_confint(k, n, method="wilson")
             expected = float(blind[mine].mean())
             row |= {"n": n, "back": k, "share": k / n, "low": low, "high": high, "expected": expected,
                     "meaning": _meaning(low, high, expected)}
         else:
-            row |= {"meaning": f"fewer than {FEWEST_SHOWN}"}
+            row |= {"meaning": f"fewer than {SMALLEST_SHOWN}"}
         if enough and name in INTENTS:
             i = INTENTS.index(name)
             row |= {"ratio": np.exp(ratio[i]), "ratio_low": np.exp(ratio[i] - 1.96 * error[i]),

@@ -99,8 +99,10 @@ def test_a_model_that_has_seen_everything_is_refitted(history, refitted):
     everybody = set(history.as_of(cut).timeline.episodes["client_id"])
     for _, _, clients in fits:
         assert 0.6 < len(clients) / len(everybody) < 0.73
-    scores = [entry for entry in log if entry[0] == "score"]
-    assert min(until for _, until, _ in scores) >= cut + 60 * DAYS
+    scored = np.array([until for kind, until, _ in log if kind == "score"])
+    # Tested after the embargo; and scored again on dates whose outcomes were known by the cut, for the optimism.
+    assert ((scored >= cut + 60 * DAYS) | (scored <= cut - 90 * DAYS)).all()
+    assert (scored >= cut + 60 * DAYS).sum() == 12 and (scored < cut).sum() == 6
     assert any("less to learn from" in note for note in result.notes)
 
 

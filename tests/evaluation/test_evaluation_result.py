@@ -10,8 +10,10 @@ from fake_model import FakeModel
 from dropout.errors import CallError
 from dropout.evaluation import Evaluation, evaluate
 from dropout.evaluation.figures import calibration_figure, capacity_figure
+from dropout.evaluation.horizon_tables import TABLES
 
-FILES = {"metrics.csv", "calibration.csv", "capacity.csv", "evaluation.json", "calibration.png", "capacity.png"}
+FILES = {"metrics.csv", "calibration.csv", "capacity.csv", "optimism.csv", "evaluation.json", "calibration.png", "capacity.png",
+         *(f"{name}.csv" for name in TABLES), "calibration_curves.png", "decision_curves.png", "over_horizons.png"}
 
 
 @pytest.fixture(scope="module")
@@ -97,5 +99,6 @@ def test_empty_tables_are_written_and_drawn(tmp_path):
     tables = {name: pd.DataFrame() for name in ("metrics", "calibration", "capacity")}
     nothing = Evaluation("refitted", tables, ["none"])
     folder = nothing.write(tmp_path / "out")
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert {path.name for path in folder.iterdir()} == {
+        "metrics.csv", "calibration.csv", "capacity.csv", "evaluation.json", "calibration.png", "capacity.png"}
     assert "none" in nothing._repr_html_() and len(nothing.readable()) == 0

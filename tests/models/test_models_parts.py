@@ -14,7 +14,7 @@ from dropout.features.feature import Feature
 from dropout.models.boosting import Boosted
 from dropout.models.design import Design, restricted_cubic
 from dropout.models.learner import Learner, Question, Task, chain, client_fold, log_loss
-from dropout.models.logistic import Logistic
+from dropout.models.logistic import Logistic, expit
 
 
 def test_a_restricted_cubic_spline_is_linear_beyond_its_outer_knots_and_smooth_at_each():
@@ -125,3 +125,13 @@ def test_contributions_add_up_to_the_additive_log_odds():
     learner = Learner.fit(task, "additive", 10.0, seed=0)
     total = learner.contributions(values, 0).sum(axis=1) + learner.additive[0].intercept
     assert np.allclose(total, learner.logits(values)[:, 0])
+
+
+def test_trees_never_let_a_yes_become_less_likely_with_a_rising_feature():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(3_000, 3))
+    y = rng.random(3_000) < expit(np.sin(3 * x[:, 0]) + x[:, 1])  # up and down with the first
+    free, held = Boosted.fit(x, y, 0), Boosted.fit(x, y, 0, rising=(0,))
+    along = np.column_stack([np.linspace(-2, 2, 200), np.zeros(200), np.zeros(200)])
+    assert (np.diff(held.logit(along)) >= -1e-12).all()
+    assert (np.diff(free.logit(along)) < -0.01).any()

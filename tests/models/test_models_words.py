@@ -11,6 +11,7 @@ from past_silences import Past
 from random_histories import read
 from statsmodels.stats.proportion import proportion_confint
 
+from dropout.disclosure import SMALLEST_SHOWN
 from dropout.endings import DEFAULT, Gap
 from dropout.features.view import Evidence
 from dropout.features.words_here import PRIOR_BACK, PRIOR_GONE, WEIGHT_OF_PRIOR
@@ -19,7 +20,7 @@ from dropout.messages.reader import INTENTS, read_intents
 from dropout.models.learner import client_fold
 from dropout.models.leaving import FOLDS
 from dropout.models.silences import all_silences, outcomes, silences_at
-from dropout.models.words import FEWEST_SHOWN, NUMBERS, from_plain, to_plain, words_worth
+from dropout.models.words import NUMBERS, from_plain, to_plain, words_worth
 from dropout.simulate import simulate
 
 GOODBYE = "I have decided to stop therapy, thank you for everything"
@@ -106,7 +107,7 @@ def test_of_fewer_than_five_clients_nothing_is_shown():
     table = worth(clinic([(GOODBYE, 1, 0, 3), (MOVE, 9, 0, 6), (None, 8, 0, 9), (SPANISH, 2, 0, 2)]))
     for name in ("ends_therapy", "vague_deferral", "not read"):
         assert table.loc[name, NUMBERS].isna().all()
-        assert table.loc[name, "meaning"] == f"fewer than {FEWEST_SHOWN}"
+        assert table.loc[name, "meaning"] == f"fewer than {SMALLEST_SHOWN}"
     assert (table.loc["no message", "n"], table.loc["no message", "back"]) == (17, 8)
     assert pd.isna(table.loc["no message", "ratio"])
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropout.clinic.disclosure import SHOWN, SMALL, WITH_IT, count_words, small_counts
+from dropout.disclosure import SHOWN, SMALL, WITH_IT, count_words, small_counts
 
 
 def test_counts_of_five_or_more_are_shown() -> None:

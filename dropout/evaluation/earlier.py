@@ -1,4 +1,4 @@
-"""An evaluation made earlier, read from its folder, so that the page need not wait for a new one."""
+"""An evaluation made earlier, read from its folder, so that nobody need wait for a new one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 import pandas as pd
 
 from dropout.errors import CallError
-from dropout.evaluation import Evaluation
+from dropout.evaluation.result import CARD, Evaluation
 from dropout.models.model import DropoutModel
 
-CARD = "evaluation.json"
 _TABLES = ("metrics", "calibration", "capacity")
 
 
@@ -35,15 +34,34 @@ def read_evaluation(folder: str | Path, model: DropoutModel) -> Evaluation:
         if lacking:
             raise KeyError(lacking[0])
         found = Evaluation(str(held["basis"]), tables, [str(note) for note in held["notes"]], dict(held["settings"]))
-        of = (str(found.settings["trained_until"]), str(found.settings["definition"]))
+        _of(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
         raise CallError(f"'{card}' cannot be read as an evaluation of this version. Make it again with "
                         "`dropout evaluate`.") from wrong
-    if of != (str(model.trained_until), model.definition_name):
-        raise CallError(f"the evaluation in '{folder}' is of another model: that had learnt until {of[0]} ({of[1]}), "
-                        f"this one until {model.trained_until} ({model.definition_name}). Evaluate this model, or leave "
-                        "--evaluation out.")
+    check_same_model(found, model, f"the evaluation in '{folder}'", "leave --evaluation out")
     return found
+
+
+def check_same_model(evaluation: Evaluation, model: DropoutModel, what: str, otherwise: str) -> None:
+    """Raise CallError when an evaluation is of another model than this one.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    model : DropoutModel
+    what : str
+        What the evaluation is called in the error.
+    otherwise : str
+        What can be done instead of evaluating this model.
+    """
+    of = _of(evaluation)
+    if of != (str(model.trained_until), model.definition_name):
+        raise CallError(f"{what} is of another model: that had learnt until {of[0]} ({of[1]}), this one until "
+                        f"{model.trained_until} ({model.definition_name}). Evaluate this model, or {otherwise}.")
+
+
+def _of(evaluation: Evaluation) -> tuple[str, str]:
+    return str(evaluation.settings["trained_until"]), str(evaluation.settings["definition"])
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:

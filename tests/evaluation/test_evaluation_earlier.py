@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dropout.batch.evaluated import CARD, read_evaluation
 from dropout.errors import CallError
+from dropout.evaluation.earlier import read_evaluation
+from dropout.evaluation.result import CARD
 
 MODEL = SimpleNamespace(trained_until=np.datetime64("2026-01-31T00:00:00"), definition_name="gone for 60 days")
 HELD = {
