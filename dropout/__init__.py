@@ -13,12 +13,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dropout.audit import audit_leaks as audit_leaks
+    from dropout.card import model_card as model_card
     from dropout.clinic import report as report
     from dropout.endings import ClosureReason as ClosureReason
     from dropout.endings import Gap as Gap
     from dropout.errors import DropoutError as DropoutError
     from dropout.errors import HistoryError as HistoryError
     from dropout.evaluation import evaluate as evaluate
+    from dropout.evaluation import evaluate_predictions as evaluate_predictions
+    from dropout.evaluation.recalibrate import recalibrate as recalibrate
     from dropout.features.sessions import session_features as session_features
     from dropout.history import History as History
     from dropout.history import read_history as read_history
@@ -45,12 +49,16 @@ _HOME = {
     "outlook": "dropout.models.outlook",
     "Call": "dropout.models.outlook",
     "evaluate": "dropout.evaluation",
+    "evaluate_predictions": "dropout.evaluation",
+    "recalibrate": "dropout.evaluation.recalibrate",
+    "audit_leaks": "dropout.audit",
     "report": "dropout.clinic",
+    "model_card": "dropout.card",
     "convert": "dropout.tables.convert",
     "DropoutError": "dropout.errors",
     "HistoryError": "dropout.errors",
 }
-_ROOMS = ("simulate",)
+_ROOMS = ("definitions", "simulate", "survival")
 
 __all__ = [*_HOME, *_ROOMS, "__version__"]  # noqa: PLE0604
 

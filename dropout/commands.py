@@ -87,6 +87,7 @@ def convert(args: argparse.Namespace) -> None:
 def fit(args: argparse.Namespace) -> None:
     """Learn a model from a history, and write it to a file."""
     from dropout.batch.atomic import check_new_file, write_whole_file
+    from dropout.endings import DEFAULT
     from dropout.models.model import DropoutModel
     from dropout.progress import progress_on
 
@@ -96,7 +97,7 @@ def fit(args: argparse.Namespace) -> None:
     history = _read(args)
     _check_excluded(history, args.exclude)
     with progress_on() as progress:
-        model = DropoutModel(seed=args.seed, exclude=tuple(args.exclude)).fit(
+        model = DropoutModel(args.definition or DEFAULT, seed=args.seed, exclude=tuple(args.exclude)).fit(
             history, as_of=args.as_of, progress=progress)
     write_whole_file(out, model.to_bytes())
     counts = model.training
@@ -114,8 +115,8 @@ def fit(args: argparse.Namespace) -> None:
 def evaluate(args: argparse.Namespace) -> None:
     """Test a model on dates whose outcome is known, and write the tables."""
     from dropout.batch.atomic import check_folder_place
-    from dropout.batch.evaluated import CARD
     from dropout.evaluation import evaluate
+    from dropout.evaluation.result import CARD
     from dropout.models.model import DropoutModel
     from dropout.progress import progress_on
 
@@ -127,11 +128,54 @@ def evaluate(args: argparse.Namespace) -> None:
     history = _read(args)
     with progress_on() as progress:
         found = evaluate(history, model, as_of=args.as_of, truth=args.truth, new_clients=args.new_clients,
-                         synthetic=_is_synthetic(args.history), progress=progress)
+                         leave_out=args.leave_out, synthetic=_is_synthetic(args.history), progress=progress)
     found.write(out)
     print(f"Evaluation written to {out} ({found.basis})")
     for note in found.notes:
         print(fill(note, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
+
+
+def recalibrate(args: argparse.Namespace) -> None:
+    """Make a model's probabilities fit a clinic, and write the model to a new file."""
+    from dropout.batch.atomic import check_new_file, write_whole_file
+    from dropout.evaluation.recalibrate import recalibrate
+    from dropout.models.model import DropoutModel
+    from dropout.progress import progress_on
+
+    out = check_new_file(args.out)
+    if out.resolve() == Path(args.model).resolve():
+        raise CallError(f"--out names the model itself, '{out}'. Give the recalibrated one a name of its own.")
+    if out.exists() and out.stat().st_size:
+        _check_model(out)
+    model = DropoutModel.load(args.model)
+    history = _read(args)
+    with progress_on() as progress:
+        made = recalibrate(model, history, as_of=args.as_of, method=args.method, new_clients=args.new_clients,
+                           progress=progress)
+    layer = made.recalibration
+    assert layer is not None
+    write_whole_file(out, made.to_bytes())
+    print(f"Model written to {out}" + ("" if layer.changes else ", unchanged but for what was tried"))
+    for line in (*layer.compared, *layer.notes):
+        print(fill(line, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
+
+
+def audit(args: argparse.Namespace) -> int:
+    """Status 0 when no feature knows the future; the audit has been written."""
+    import json
+
+    from dropout.audit import audit_leaks
+    from dropout.audit.named import named_features
+    from dropout.progress import progress_on
+
+    features = None if args.features is None else named_features(args.features)
+    history = _read(args)
+    if args.as_of is not None:
+        history = history.as_of(args.as_of)
+    with progress_on() as progress:
+        found = audit_leaks(history, features, time=args.time, ignore=args.ignore, progress=progress)
+    print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) if args.json else found.text())
+    return 0 if found.ok else 1
 
 
 def score(args: argparse.Namespace) -> None:
@@ -159,8 +203,8 @@ def score(args: argparse.Namespace) -> None:
 def report(args: argparse.Namespace) -> None:
     """Write the clinic's page."""
     from dropout.batch.atomic import check_new_file, write_whole_file
-    from dropout.batch.evaluated import read_evaluation
     from dropout.clinic import render, report
+    from dropout.evaluation.earlier import read_evaluation
     from dropout.models.model import DropoutModel
     from dropout.progress import progress_on
 
@@ -170,6 +214,9 @@ def report(args: argparse.Namespace) -> None:
     if out.exists() and not out.read_bytes()[:1000].lower().lstrip().startswith(b"<!doctype html"):
         raise CallError(f"'{out}' exists and is no HTML page. Give another name.")
     model = None if args.model is None else DropoutModel.load(args.model)
+    if model is not None and args.definition is not None:
+        raise CallError(f"--definition is for a page without a model; this model has its own: {model.definition_name}. Leave one "
+                        "of them away, or fit a model with that definition.")
     earlier = None
     if args.evaluation is not None:
         if model is None:
@@ -183,11 +230,28 @@ def report(args: argparse.Namespace) -> None:
         if model is not None:
             scores = model.score(history, as_of=at, progress=progress)
             earlier = earlier or _evaluation(history, model, at, invented, progress)
-    page = report(history.as_of(at), scores=scores, evaluation=earlier, model=model, synthetic=invented)
+    page = report(history.as_of(at), scores=scores, evaluation=earlier, model=model, synthetic=invented,
+                  definition=args.definition)
     write_whole_file(out, render(page).encode())
     print(f"Page written to {out}; any browser opens it.")
     if model is None:
         say("Note: without --model the page shows no chances, and nobody to call first.")
+
+
+def card(args: argparse.Namespace) -> None:
+    """Write a model card and its checklists to a file, a folder or standard output."""
+    from dropout.batch.cards import Place
+    from dropout.card import model_card
+    from dropout.models.model import DropoutModel
+
+    place = None if args.out is None else Place.at(args.out, args.format)
+    found = model_card(DropoutModel.load(args.model), args.evaluation)
+    if place is None:
+        print(found.html() if args.format == "html" else found.markdown(), end="")
+    else:
+        print(f"Card written to {', '.join(map(str, place.write(found)))}")
+    if args.evaluation is None:
+        say("Note: without --evaluation the card can't say how far the model can be trusted.")
 
 
 def demo(args: argparse.Namespace) -> None:
@@ -199,7 +263,8 @@ def demo(args: argparse.Namespace) -> None:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "demo": demo, "simulate": simulate, "convert": convert, "check": check, "fit": fit, "evaluate": evaluate,
-    "score": score, "report": report,
+    "audit": audit, "recalibrate": recalibrate,
+    "score": score, "report": report, "card": card,
 }
 
 

@@ -25,7 +25,7 @@ from dropout.simulate import simulate, write_tables
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "synthetic"
-COMMANDS = ("demo", "simulate", "convert", "check", "fit", "evaluate", "score", "report")
+COMMANDS = ("demo", "simulate", "convert", "check", "fit", "evaluate", "audit", "score", "report")
 CANARY = "zxqvyk"
 
 

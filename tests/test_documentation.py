@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from dropout.arguments import parser
-from dropout.cli import SYNTHETIC, main
+from dropout.cli import main
+from dropout.commands import SYNTHETIC
 from dropout.messages.train import corpus
 from dropout.simulate import simulate, write_tables
 
@@ -24,6 +25,9 @@ README = ROOT / "README.md"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SAMPLE = ROOT / "data" / "synthetic"
 PAGES = [README, ROOT / "CONTRIBUTING.md", SAMPLE / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+REAL_VISITS = "07-real-visits-ctn0094"
+COUNTS = {"n", "leaving", "rows", "in treatment"}
 
 LARGEST_EXPORT = 3_000_000
 LONGEST_README = 150
@@ -43,6 +47,17 @@ def code_cells(notebook: Path) -> list[dict]:
     """The cells of a notebook that hold code."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     return [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+
+
+def shown_rows(cell: dict) -> list[dict[str, str]]:
+    """The rows of each table that a cell shows, by column."""
+    rows = []
+    for output in cell.get("outputs", []):
+        for table in re.findall(r"<table.*?</table>", "".join(output.get("data", {}).get("text/html", "")), flags=re.S):
+            columns = re.findall(r"<th[^>]*>(.*?)</th>", table, flags=re.S)
+            lines = (re.findall(r"<td[^>]*>(.*?)</td>", line, flags=re.S) for line in table.split("</tr>"))
+            rows += [dict(zip(columns, line, strict=True)) for line in lines if line]
+    return rows
 
 
 def defined_functions(source: str) -> list[int]:
@@ -124,8 +139,20 @@ def test_notebooks_say_first_and_last_that_simulated_numbers_say_nothing_about_p
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     first, last = ("".join(cell["source"]) for cell in (cells[0], cells[-1]))
     assert first.startswith("# ") and "?" in first.splitlines()[0]
-    assert "simulated" in first and "nothing about real people" in first
+    assert "simulated" in first and ("nothing about real people" in first or notebook.stem == REAL_VISITS)
     assert "simulated" in last and "can't tell" in last
+
+
+def test_the_notebook_on_real_visits_says_who_they_are_and_shows_sums_alone():
+    notebook = ROOT / "notebooks" / f"{REAL_VISITS}.ipynb"
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    first, last = ("".join(cell["source"]) for cell in (cells[0], cells[-1]))
+    assert "opioid" in first and "not in psychotherapy" in first and "about psychotherapy" in last
+    shown = "".join(outputs(cell) for cell in code_cells(notebook))
+    assert not re.search(r"client_id|episode_id|\bsite-\w+|ctn0094/", shown)
+    counted = [row[name] for cell in code_cells(notebook) for row in shown_rows(cell) for name in COUNTS & set(row)]
+    assert len(counted) > 20
+    assert not [n for n in counted if n != "&lt;5" and int(n.replace(",", "")) < 5]
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

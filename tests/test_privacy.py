@@ -111,6 +111,8 @@ def done(place: Path) -> dict[str, str]:
                      "--out", str(made / "evaluation")],
         "report": ["report", history, "--model", str(made / "model"), "--as-of", AS_OF, "--evaluation",
                    str(made / "evaluation"), "--out", str(made / "page.html")],
+        "card": ["card", str(made / "model"), "--evaluation", str(made / "evaluation"), "--out", str(made / "card.html")],
+        "card in parts": ["card", str(made / "model"), "--out", str(made / "card")],
     }
     for name, words in commands.items():
         out, err = io.StringIO(), io.StringIO()
@@ -126,7 +128,8 @@ def test_no_command_writes_or_says_what_a_client_wrote(place: Path, done: dict[s
     with pytest.raises(AssertionError, match="in messages"):
         assert_nothing_planted(texts_of(place / "history"))
     files = texts_of(place / "made")
-    assert {"model", "scores/manifest.json", "scores/reschedule.parquet read", "page.html"} <= set(files)
+    assert {"model", "scores/manifest.json", "scores/reschedule.parquet read", "page.html", "card.html",
+            "card/model-card.md"} <= set(files)
     assert len(files) > 8
     assert_nothing_planted(files)
     assert_nothing_planted({name: text.lower() for name, text in done.items()})
