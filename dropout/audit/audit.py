@@ -17,6 +17,7 @@ from dropout.audit.verdicts import verdicts, verdicts_of_frame
 from dropout.disclosure import SMALLEST_SHOWN
 from dropout.endings import DEFAULT, Definition
 from dropout.errors import CallError
+from dropout.evaluation.checked import checked_definition, checked_history, checked_seed
 from dropout.history import History
 from dropout.progress import Progress
 
@@ -81,6 +82,9 @@ def audit_leaks(
         If the features can't be asked: not a function or frame, no row for a moment, other values at a second call, an error on
         an earlier history.
     """
+    history, definition, seed = checked_history(history), checked_definition(definition), checked_seed(seed)
+    if not (isinstance(clients, int) and isinstance(dates, int)):
+        raise CallError(f"clients is {clients!r} and dates is {dates!r}; expected whole numbers")
     if clients < 2 or dates < 1:
         raise CallError(f"clients is {clients} and dates is {dates}; expected at least 2 clients and 1 date")
     about = _drawn(history, clients, seed)

@@ -164,7 +164,7 @@ class _Ranked:
                 "predicted": predicted,
                 "observed": observed,
                 "in_the_large": predicted - observed,
-                "observed_expected": observed / predicted,
+                "observed_expected": np.where(predicted > 0, observed / predicted, np.nan),
             }
             benefit = net_benefit.from_sums(self.values, happened, spared, thresholds)
         on_cells = (np.add.reduceat(happened, self.curve.starts, axis=1),

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dropout.errors import CallError
 from dropout.evaluation import saying, verdict
 from dropout.evaluation.cases import cases
+from dropout.evaluation.checked import checked_drawings, checked_history, checked_seed
 from dropout.evaluation.comparison import MODEL, calibration_table, capacity_tables, metrics_table
 from dropout.evaluation.horizon_tables import horizon_tables
 from dropout.evaluation.intervals import TIMES
@@ -79,8 +79,7 @@ def evaluate(
     ModelError
         If the history is too short or too small to evaluate this model.
     """
-    if drawings < 20:
-        raise CallError(f"{drawings} drawings are too few for an interval; use 20 or more, 200 as a rule")
+    history, drawings, seed = checked_history(history), checked_drawings(drawings), checked_seed(seed)
     known = None if truth is None else read_truth(truth)
     if as_of is not None:
         history = history.as_of(as_of)

@@ -14,6 +14,7 @@ from dropout.evaluation import verdict
 from dropout.evaluation.baselines import BASELINES
 from dropout.evaluation.capacity import CALLS, capacity_table, sentence
 from dropout.evaluation.censoring import by_horizon
+from dropout.evaluation.checked import checked_definition, checked_drawings, checked_history, checked_seed
 from dropout.evaluation.forecasts import Forecasts
 from dropout.evaluation.horizon_tables import GroupOfForecasts, horizon_tables
 from dropout.evaluation.intervals import TIMES, Resamples
@@ -103,16 +104,17 @@ def evaluate_predictions(
         If a prediction is missing, outside 0 to 1, repeated or for a client that the history does not have; if there is
         no way to know what happened; if a column is missing.
     """
-    if drawings < 20:
-        raise CallError(f"{drawings} drawings are too few for an interval; use 20 or more, 200 as a rule")
+    drawings, seed = checked_drawings(drawings), checked_seed(seed)
     if history is not None and outcomes is not None:
         raise CallError("give a history or outcomes, not both: it must be clear which of them says what happened")
     horizons = checked_horizons(horizons)
-    thresholds = tuple(checked_thresholds(tuple(thresholds)).tolist())
+    thresholds = tuple(checked_thresholds(thresholds).tolist())
+    if history is not None:
+        history, definition = checked_history(history), checked_definition(definition)
     read = read_predictions(predictions, predictors, horizons)
     read = (with_given_outcomes(read, outcomes) if history is None
             else with_known_outcomes(read, history, definition))
-    groups = _groups(read, [by] if isinstance(by, str) else list(by), horizons, seed)
+    groups = _groups(read, by, horizons, seed)
     _anything_known(groups[0].forecasts, horizons)
     done = iter(range(1, len(groups) + 1))
     judged = list(read.p)
@@ -136,9 +138,12 @@ def evaluate_predictions(
 
 
 def _groups(
-    read: Read, by: list[str], horizons: tuple[float, ...], seed: int
+    read: Read, by: str | Sequence[str], horizons: tuple[float, ...], seed: int
 ) -> list[GroupOfForecasts]:
     """All rows, then those of each site and of each value of the columns in `by`."""
+    by = [by] if isinstance(by, str) else by
+    if not isinstance(by, Sequence):
+        raise CallError(f"by is {by!r}; expected the name of a column, or a list of names")
     missing = [column for column in by if column not in read.frame]
     if missing:
         raise CallError(f"'{missing[0]}' is not a column of the predictions, so they cannot be grouped by it")

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from dropout.errors import CallError, ModelError
 from dropout.evaluation import metrics
 from dropout.evaluation.cases import QUESTIONS, cases
+from dropout.evaluation.checked import checked_drawings, checked_history, checked_seed
 from dropout.evaluation.comparison import BASE_RATE, LISTS, MODEL, Part, answers, remark
 from dropout.evaluation.figures import OTHER, OURS, RANDOM
 from dropout.evaluation.intervals import TIMES, Resamples, metric_interval
@@ -123,6 +124,7 @@ def learning_curve(
     if groups not in range(1, FOLDS + 1):
         raise CallError(f"groups is {groups}; expected 1 to {FOLDS}")
     trained_until(model)
+    history, drawings, seed = checked_history(history), checked_drawings(drawings), checked_seed(seed)
     history = history if as_of is None else history.as_of(as_of)
     why: ModelError | None = None
     for split in refit_splits(history, model):

@@ -10,6 +10,8 @@ depends on the prediction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dropout.errors import CallError
@@ -61,9 +63,12 @@ def from_sums(values: np.ndarray, happened: np.ndarray, spared: np.ndarray, thre
     return (true - false * thresholds / (1.0 - thresholds)) / total
 
 
-def checked_thresholds(thresholds: tuple[float, ...]) -> np.ndarray:
+def checked_thresholds(thresholds: Sequence[float]) -> np.ndarray:
     """Thresholds as an array; CallError where one is not a probability between 0 and 1."""
-    at = np.asarray(thresholds, dtype=float)
+    try:
+        at = np.asarray(thresholds, dtype=float)
+    except (TypeError, ValueError):
+        at = np.zeros(0)
     if at.ndim != 1 or not len(at) or not ((at > 0) & (at < 1)).all():
         raise CallError("thresholds are probabilities above 0 and below 1, such as (0.1, 0.2, 0.3)")
     return at

@@ -13,7 +13,7 @@ from dropout.evaluation.baselines import BASELINES, baselines_by_fold
 from dropout.evaluation.cases import KEY, cases_at
 from dropout.evaluation.censoring import by_horizon, checked_outcomes
 from dropout.evaluation.forecasts import Forecasts
-from dropout.evaluation.predictions import Read, dates
+from dropout.evaluation.predictions import Read, dates, no_name_twice, none_missing
 from dropout.history import History
 from dropout.timeline import Moments, seconds
 from dropout.timeline.facts import sort_key
@@ -27,6 +27,9 @@ def with_given_outcomes(read: Read, outcomes: pd.DataFrame | None) -> Read:
     """The predictions with `time` and `event` from their own columns, or from a frame of outcomes with the same keys."""
     frame = read.frame
     if outcomes is not None:
+        if not isinstance(outcomes, pd.DataFrame):
+            raise CallError(f"outcomes are a DataFrame with client_id, 'time' and 'event'; this is a {type(outcomes).__name__}")
+        no_name_twice(outcomes, "outcomes")
         key = [name for name in KEY if name in outcomes and name in frame]
         missing = [name for name in ("time", "event") if name not in outcomes]
         if missing or "client_id" not in key:
@@ -34,6 +37,7 @@ def with_given_outcomes(read: Read, outcomes: pd.DataFrame | None) -> Read:
                             f"'time' and 'event'; missing: {', '.join([*missing, *({'client_id'} - set(key))])}")
         given = outcomes[[*key, "time", "event"]].copy()
         for name in key:
+            none_missing(given, name)
             given[name] = dates(given[name]) if name == "as_of" else given[name].astype(str)
         if given.duplicated(key).any():
             raise CallError(f"outcomes repeat the same {', '.join(key)} in {int(given.duplicated(key).sum()):,} rows; "
@@ -69,13 +73,15 @@ def with_known_outcomes(read: Read, history: History, definition: Definition) ->
     episode = _episodes(read.frame, history)
     timeline = history.timeline
     at = seconds(read.frame["as_of"].to_numpy("datetime64[s]"))
+    beyond = at > timeline.extraction
     is_open = (episode >= 0) & (timeline.begins[episode] <= at) & (timeline.closed[episode] > at)
     notes = [*read.notes]
-    _say(notes, int((~is_open).sum()), len(read.frame), "the episode had not begun or was already closed then")
-    rows = np.flatnonzero(is_open)
+    _say(notes, int(beyond.sum()), len(read.frame), f"made after the history ends ({history.known_until})")
+    _say(notes, int((~is_open & ~beyond).sum()), len(read.frame), "the episode had not begun or was already closed then")
+    rows = np.flatnonzero(is_open & ~beyond)
     if not len(rows):
-        raise CallError(f"in none of {len(read.frame):,} rows was an episode of the client open at 'as_of'; check the "
-                        "dates")
+        raise CallError(f"in none of {len(read.frame):,} rows was an episode of the client open at 'as_of', by the end of the "
+                        f"history ({history.known_until}); check the dates")
     found = cases_at(history, definition, Moments(episode[rows], at[rows]))
     names = timeline.episodes["episode_id"].to_numpy(object)[episode[rows]]
     mine = read.take(rows)
@@ -120,8 +126,9 @@ def forecasts_of(read: Read, horizons: tuple[float, ...], seed: int) -> Forecast
 
 
 def usable_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns that baselines read and that have a number in every row."""
+    """Columns that baselines read and that have a number that can be theirs in every row."""
     return [name for name in READ_BY_BASELINES if name in frame and pd.api.types.is_numeric_dtype(frame[name])
+            and frame[name].between(0.0, np.inf if name.startswith("days_") else 1.0, inclusive="both").all()
             and np.isfinite(frame[name].to_numpy(float)).all()]
 
 

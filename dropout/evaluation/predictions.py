@@ -7,10 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_complex_dtype, is_datetime64_any_dtype, is_numeric_dtype, is_timedelta64_dtype
 
 from dropout.errors import CallError
 from dropout.evaluation.baselines import BASELINES
 from dropout.evaluation.cases import KEY
+from dropout.evaluation.horizon_tables import TREAT_ALL, TREAT_NONE
+
+TAKEN = {one.name for one in BASELINES} | {TREAT_ALL, TREAT_NONE}
+"""Names that stand in the tables already."""
 
 PREDICTIONS = "predictions"
 """Name of the one predictor of a frame that names none."""
@@ -58,17 +63,18 @@ def read_predictions(
     horizons = checked_horizons(horizons)
     if not len(predictions):
         raise CallError("there are no predictions to evaluate: the frame has no rows")
+    no_name_twice(predictions, "predictions")
     if "client_id" not in predictions:
         raise CallError("predictions need a column 'client_id': intervals are drawn by client. If every row is another "
                         "client, number them: predictions.assign(client_id=range(len(predictions)))")
-    _none_missing(predictions, "client_id")
+    none_missing(predictions, "client_id")
     frame = predictions.reset_index(drop=True)
     key = [name for name in KEY if name in frame]
     if "as_of" in frame:
         frame["as_of"] = dates(frame["as_of"])
     for name in ("client_id", "episode_id"):
         if name in frame:
-            _none_missing(frame, name)
+            none_missing(frame, name)
             frame[name] = frame[name].astype(str)
     if "as_of" in frame and frame.duplicated(key).any():
         twice = frame.duplicated(key).to_numpy()
@@ -105,13 +111,18 @@ def _columns(
     wanted: Mapping[str, Columns] = {PREDICTIONS: "p_dropout_{}d"} if predictors is None else predictors
     if not wanted:
         raise CallError("name at least one predictor, as in predictors={'mine': 'p_mine_{}d'}")
-    taken = {one.name for one in BASELINES} & set(wanted)
+    if not isinstance(wanted, Mapping):
+        raise CallError(f"predictors is {wanted!r}; expected names with columns, as in predictors={{'mine': 'p_mine_{{}}d'}}")
+    taken = TAKEN & set(wanted)
     if taken:
         raise CallError(f"'{sorted(taken)[0]}' is the name of a baseline; give your predictor another")
     chosen = {}
     for name, columns in wanted.items():
         if isinstance(columns, str):
-            columns = [columns.format(f"{h:g}") for h in horizons] if "{}" in columns else [columns]
+            columns = [columns.replace("{}", f"{h:g}") for h in horizons] if "{}" in columns else [columns]
+        if not isinstance(columns, Sequence):
+            raise CallError(f"the columns of predictor '{name}' are {columns!r}; expected a list of names, one a horizon, or a "
+                            "pattern such as 'p_mine_{}d'")
         if len(columns) != len(horizons):
             raise CallError(f"predictor '{name}' has {len(columns)} columns for {len(horizons)} horizons; give one for "
                             "each, or a pattern such as 'p_mine_{}d'")
@@ -124,20 +135,31 @@ def _columns(
 
 
 def _probabilities(frame: pd.DataFrame, column: str) -> np.ndarray:
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(float)
+    given = frame[column]
+    # A date or a complex number would be read as a number, and is none between 0 and 1.
+    is_number = not (is_datetime64_any_dtype(given) or is_timedelta64_dtype(given) or is_complex_dtype(given))
+    values = pd.to_numeric(given, errors="coerce").to_numpy(float) if is_number else np.full(len(given), np.nan)
     missing = np.isnan(values)
     if missing.any():
         raise CallError(f"{int(missing.sum()):,} of {len(values):,} values of '{column}' are missing or no numbers (first "
                         f"in row {int(np.argmax(missing)) + 1}); leave those rows out, and say how many")
     outside = (values < 0) | (values > 1)
     if outside.any():
-        hint = "; they look like percentages: divide by 100" if values.max() > 1 and values.min() >= 0 else ""
+        hint = "; they look like percentages: divide by 100" if 1 < values.max() <= 100 and values.min() >= 0 else ""
         raise CallError(f"{int(outside.sum()):,} of {len(values):,} values of '{column}' lie outside 0 to 1 (first in row "
                         f"{int(np.argmax(outside)) + 1}: {values[np.argmax(outside)]:g}){hint}. Give probabilities")
     return values
 
 
-def _none_missing(frame: pd.DataFrame, column: str) -> None:
+def no_name_twice(frame: pd.DataFrame, what: str) -> None:
+    """CallError where two columns have one name."""
+    if frame.columns.has_duplicates:
+        name = frame.columns[frame.columns.duplicated()][0]
+        raise CallError(f"{what} have several columns called '{name}'; give each a name of its own")
+
+
+def none_missing(frame: pd.DataFrame, column: str) -> None:
+    """CallError where a column has missing values."""
     missing = frame[column].isna().to_numpy()
     if missing.any():
         raise CallError(f"{int(missing.sum()):,} rows have no {column} (first: row {int(np.argmax(missing)) + 1})")
@@ -145,6 +167,8 @@ def _none_missing(frame: pd.DataFrame, column: str) -> None:
 
 def dates(values: pd.Series) -> pd.Series:
     """Dates as `datetime64[s]`; CallError where they are none, are missing or have a time zone."""
+    if is_numeric_dtype(values):
+        raise CallError("'as_of' holds numbers; write dates like 2026-06-30")
     try:
         found = pd.to_datetime(values)
         if getattr(found.dtype, "tz", None) is not None:

@@ -22,6 +22,7 @@ from dropout.endings.labels import HORIZONS
 from dropout.errors import CallError, ModelError
 from dropout.evaluation import metrics
 from dropout.evaluation.cases import ALL_OPEN, CANCELLED, KEY, QUESTIONS, RECENT, Question, cases, in_group, with_scores
+from dropout.evaluation.checked import checked_history, checked_seed
 from dropout.evaluation.correction import AUTO, FEWEST, counts, fit_correction, learn_correction
 from dropout.evaluation.intervals import TIMES, Resamples, metric_interval
 from dropout.evaluation.saying import day
@@ -98,6 +99,7 @@ def recalibrate(
     if method != AUTO and method not in METHODS[1:]:
         raise CallError(f"there is no method '{method}'; expected one of {', '.join((AUTO, *METHODS[1:]))}")
     trained_until(model)
+    history, seed = checked_history(history), checked_seed(seed)
     history = history if as_of is None else history.as_of(as_of)
     dates = _dates(model, history, new_clients)
     # On one thread a sum has one order, whatever the machine: the same history gives the same bytes.

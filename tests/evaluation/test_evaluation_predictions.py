@@ -248,6 +248,11 @@ def test_without_an_episode_the_one_open_then_is_meant(history, scores):
     (lambda f: f.assign(time=-1.0), "below 0"),
     (lambda f: f.assign(event=0, time=5.0), "all 600 rows are censored before the shortest horizon"),
     (lambda f: f.to_dict(), "predictions are a DataFrame"),
+    (lambda f: pd.concat([f, f[[P[1]]]], axis=1), "several columns called 'p_dropout_60d'"),
+    (lambda f: f.assign(**{P[0]: f["as_of"]}), "missing or no numbers"),
+    (lambda f: f.assign(**{P[0]: f[P[0]].astype(complex)}), "missing or no numbers"),
+    (lambda f: f.assign(**{P[0]: np.inf}), r"first in row 1: inf\)\. Give"),
+    (lambda f: f.assign(as_of=20250602, client_id=range(600)), "'as_of' holds numbers"),
 ])
 def test_bad_predictions_are_named(change, said):
     with pytest.raises(CallError, match=said):
@@ -264,6 +269,17 @@ def test_bad_predictions_are_named(change, said):
     ({"predictors": {}}, "name at least one"),
     ({"predictors": {"base rate": "p_dropout_{}d"}}, "the name of a baseline"),
     ({"predictors": {"mine": P[:2]}}, "2 columns for 3 horizons"),
+    ({"predictors": {"treat all": P}}, "the name of a baseline"),
+    ({"predictors": P}, "expected names with columns"),
+    ({"predictors": {"mine": 60}}, "the columns of predictor 'mine' are 60"),
+    ({"predictors": {"mine": "p_{}_{}"}}, "no column 'p_30_30'"),
+    ({"by": 5}, "by is 5"),
+    ({"drawings": 20.5}, "drawings is 20.5"),
+    ({"seed": -1}, "seed is -1"),
+    ({"thresholds": "many"}, "thresholds are probabilities"),
+    ({"history": "a folder"}, "expected a History"),
+    ({"outcomes": [1, 2]}, "outcomes are a DataFrame"),
+    ({"outcomes": pd.DataFrame({"client_id": [None], "time": [1.0], "event": [1]})}, "1 rows have no client_id"),
     ({"thresholds": (1.5,)}, "thresholds are probabilities"),
     ({"outcomes": pd.DataFrame({"client_id": ["c0"], "time": [1.0]})}, "missing: event"),
     ({"outcomes": pd.DataFrame({"client_id": ["c0"], "time": [1.0], "event": [1]})}, "598 of 600 predictions have no row"),
@@ -284,11 +300,35 @@ def test_rows_that_the_history_cannot_judge(history, scores):
         evaluate_predictions(frame.drop(columns="as_of"), history)
     with pytest.raises(CallError, match="check the dates"):
         evaluate_predictions(frame.iloc[:5].assign(as_of="1999-01-01"), history)
+    with pytest.raises(CallError, match="expected a definition of dropout"):
+        evaluate_predictions(frame, history, definition="gap:60")
+    with pytest.raises(CallError, match="by the end of the history"):
+        evaluate_predictions(frame.iloc[:5].assign(as_of="2050-01-01"), history)
     late = frame.drop_duplicates("episode_id").assign(as_of=history.known_until - 3 * DAYS)
     with pytest.raises(CallError, match="nothing is known yet"):
         evaluate_predictions(late, history)
     with pytest.raises(CallError, match="not both"):
         evaluate_predictions(frame, history, outcomes=given())
+
+
+def test_rows_made_after_the_history_ends_are_left_out_with_a_count(history, scores):
+    _, frame = scores
+    later = frame.drop_duplicates("client_id").head(7).assign(as_of=history.known_until + 900 * DAYS)
+    found = evaluate_predictions(pd.concat([frame, later]), history, drawings=20)
+    alone = evaluate_predictions(frame, history, drawings=20)
+    pd.testing.assert_frame_equal(found.tables["accuracy"], alone.tables["accuracy"])
+    assert any(note.startswith(f"Left out: 7 of {len(frame) + 7:,} rows, made after the history ends") for note in found.notes)
+
+
+def test_a_column_that_can_be_no_baseline_is_none():
+    frame = given(200).assign(days_since_attended=-5.0, own_return_rate=3.0)
+    assert set(evaluate_predictions(frame, drawings=20).tables["accuracy"]["predictor"]) == {"predictions", "base rate"}
+
+
+def test_observed_over_expected_of_nothing_expected_is_not_told():
+    found = evaluate_predictions(given(200).assign(**dict.fromkeys(P, 0.0)), drawings=20)
+    assert at(found.tables["calibration_measures"])["observed_expected"].isna()["predictions"]
+    assert "Observed over expected not to be told" in found.notes[0]
 
 
 def test_it_is_handed_on():
