@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dropout.features.baseline import Covariates, covariates
-from dropout.messages.language import READ
-from dropout.messages.reader import INTENTS, read_intents, readable
+from dropout.messages.reader import INTENTS, read_all
 from dropout.timeline import DAY, NEVER, Facts, Moments, Timeline, seconds
 from dropout.timeline.cancellations import Spells, spells
 from dropout.timeline.chains import Chains, chains
@@ -95,27 +94,24 @@ class Evidence:
     @cached_property
     def intents(self) -> np.ndarray:
         """Probability of each intent for every row of `messages` (rows by five)."""
-        table = self.timeline.tables.messages
-        if table is None or not len(table):
-            return np.zeros((0, len(INTENTS)))
-        mine = table["sender"].to_numpy(object) == "client"
-        result = np.zeros((len(table), len(INTENTS)))
-        result[:, INTENTS.index("other")] = 1.0
-        if mine.any():
-            result[mine] = read_intents(table.loc[mine, "text"]).to_numpy()
-        return result
+        return self._read[0]
 
     @cached_property
     def unread(self) -> np.ndarray:
         """Which rows of `messages` hold nothing that can be read: empty, without words, in another language."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[np.ndarray, np.ndarray]:
         table = self.timeline.tables.messages
-        if table is None or not len(table):
-            return np.zeros(0, dtype=bool)
-        mine = table["sender"].to_numpy(object) == "client"
-        result = np.zeros(len(table), dtype=bool)
-        if mine.any():
-            result[mine] = (readable(table.loc[mine, "text"]) != READ).to_numpy()
-        return result
+        n = 0 if table is None else len(table)
+        intents, unread = np.zeros((n, len(INTENTS))), np.zeros(n, dtype=bool)
+        intents[:, INTENTS.index("other")] = 1.0
+        if table is not None and n:
+            mine = table["sender"].to_numpy(object) == "client"
+            intents[mine], could = read_all(table.loc[mine, "text"])
+            unread[mine] = ~could
+        return intents, unread
 
     @cached_property
     def tells(self) -> np.ndarray:

@@ -54,6 +54,8 @@ MOST_CONTACT_LINES = 10
 LOOK_AHEAD = 40
 HEADER_LINES = 6
 
+_GAP = re.compile(rf"\n{{{LOOK_AHEAD + 2},}}")
+
 
 def without_markup(text: str) -> str:
     """The words of a page of HTML, one line for each of its paragraphs; anything else unchanged but for entities."""
@@ -94,7 +96,8 @@ def own_words(text: str) -> str:
     """A message without what it quotes, its signature and legal notices; itself where nothing else would be left."""
     if "\n" not in text:
         return text
-    lines = text.split("\n")
+    # Nothing looks further than this across blank lines, of which a page made into text may hold thousands.
+    lines = _GAP.sub("\n" * (LOOK_AHEAD + 2), text).split("\n")
     own = _without_quotes(lines)
     own = _without_signature(own)
     left = "\n".join(own).strip()

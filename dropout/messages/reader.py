@@ -42,15 +42,8 @@ def read_intents(texts: Iterable[object]) -> pd.DataFrame:
     DataFrame
         One row per message; columns `INTENTS`, summing to 1.
     """
-    weights = _weights()
-    values, index = [np.zeros((0, len(INTENTS)))], texts.index if isinstance(texts, pd.Series) else None
-    for plain in _batches(texts):
-        read = np.asarray(what_can_be_read(plain, weights) == READ)
-        probability = np.tile(weights["shares"], (len(plain), 1))
-        if read.any():
-            probability[read] = probabilities([text for text, can in zip(plain, read, strict=True) if can], weights)
-        values.append(probability)
-    return pd.DataFrame(np.vstack(values), columns=INTENTS, index=index)
+    index = texts.index if isinstance(texts, pd.Series) else None
+    return pd.DataFrame(read_all(texts)[0], columns=INTENTS, index=index)
 
 
 def readable(texts: Iterable[object]) -> pd.Series:
@@ -70,6 +63,20 @@ def readable(texts: Iterable[object]) -> pd.Series:
     codes = [what_can_be_read(plain, weights).codes for plain in _batches(texts)]
     joined = np.concatenate(codes) if codes else np.zeros(0, dtype=np.int8)
     return pd.Series(pd.Categorical.from_codes(joined, categories=pd.Index(READABLE)), index=index, name="readable")
+
+
+def read_all(texts: Iterable[object]) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of each intent (messages by five), as `read_intents` gives it, and which messages could be read (bool)."""
+    weights = _weights()
+    values, could = [np.zeros((0, len(INTENTS)))], [np.zeros(0, dtype=bool)]
+    for plain in _batches(texts):
+        read = np.asarray(what_can_be_read(plain, weights) == READ)
+        probability = np.tile(weights["shares"], (len(plain), 1))
+        if read.any():
+            probability[read] = probabilities([text for text, can in zip(plain, read, strict=True) if can], weights)
+        values.append(probability)
+        could.append(read)
+    return np.vstack(values), np.concatenate(could)
 
 
 def probabilities(plain: list[str], weights: dict[str, np.ndarray]) -> np.ndarray:

@@ -248,13 +248,17 @@ def clearly_better(one: np.ndarray, other: np.ndarray, owner: np.ndarray, weight
         Whose row it is; rows of one owner are alike and count together.
     weight : array, optional
     """
-    weight = np.ones(len(one)) if weight is None else weight
+    mean, error = mean_by_owner(other - one, owner, weight)
+    return mean > error
+
+
+def mean_by_owner(value: np.ndarray, owner: np.ndarray, weight: np.ndarray | None = None) -> tuple[float, float]:
+    """Mean of the values and its standard error, where rows of one owner are alike and count together."""
+    weight = np.ones(len(value)) if weight is None else weight
     _, who = np.unique(owner, return_inverse=True)
-    gain = np.bincount(who, weights=weight * (other - one))
-    share = np.bincount(who, weights=weight)
-    mean = gain.sum() / share.sum()
-    error = np.sqrt(((gain - mean * share) ** 2).sum()) / share.sum()
-    return bool(mean > error)
+    total, share = np.bincount(who, weights=weight * value), np.bincount(who, weights=weight)
+    mean = total.sum() / share.sum()
+    return float(mean), float(np.sqrt(((total - mean * share) ** 2).sum()) / share.sum())
 
 
 def side_by_side(jobs: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -232,7 +232,8 @@ class DropoutModel:
             "p_dropout": missing if said is None else np.round(said.gone, DECIMALS),
         } | {f"p_return_{days}d": missing if said is None else np.round(said.back[days], DECIMALS) for days in RETURN_DAYS})
         frame["reasons"] = pd.Series(
-            [[] for _ in range(n)] if self.reschedule_ is None else why_gone(self.reschedule_, silences), dtype=object)
+            [[] for _ in range(n)] if self.reschedule_ is None or said is None else why_gone(self.reschedule_, silences, said),
+            dtype=object)
         return frame.astype({name: "str" for name in ("client_id", "episode_id", "session_id", "message_id")})
 
     def _notes(self, table, history: History) -> list[str]:

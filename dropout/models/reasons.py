@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from dropout.features.feature import Feature
-from dropout.models.clock import on_day
 from dropout.models.learner import Learner
-from dropout.models.reschedule import RescheduleModel
+from dropout.models.reschedule import Predictions, RescheduleModel
 from dropout.models.silences import Silences
 from dropout.timeline import DAY
 
@@ -47,7 +46,7 @@ def reasons(
     return _said(learner.contributions(values, 0), values, features, group_of) if len(values) else []
 
 
-def why_gone(model: RescheduleModel, silences: Silences) -> list[list[str]]:
+def why_gone(model: RescheduleModel, silences: Silences, said: Predictions) -> list[list[str]]:
     """Up to four reasons for the probability of each open cancellation, the strongest first.
 
     Parameters
@@ -55,16 +54,17 @@ def why_gone(model: RescheduleModel, silences: Silences) -> list[list[str]]:
     model : RescheduleModel
     silences : Silences
         The open cancellations, at the moments asked about.
+    said : Predictions
+        What the model predicts there.
     """
     if not len(silences.asked):
         return []
-    clock, which = model.clock, silences.which
-    curves = clock.log_odds(silences.values)[which]
+    which = silences.which
     values = silences.values.iloc[which].reset_index(drop=True)
-    added = clock.contributions(silences.values).iloc[which].reset_index(drop=True)
+    added = model.clock.contributions(silences.values).iloc[which].reset_index(drop=True)
     # What the days have added since the silence began is one reason of its own.
     values["silent_days"] = (silences.asked.at - silences.state.cancelled_at) / DAY
-    added["silent_days"] = on_day(curves, silences.days) - curves[:, 0]
+    added["silent_days"] = said.since_silent
     return _said(added, values, silences.features, silences.group_of)
 
 

@@ -120,7 +120,7 @@ class Recalibration:
         if said is not None:
             gone[is_open], otherwise[is_open] = self.gone(said.gone), said.otherwise
             back = (1.0 - gone[is_open]) / np.maximum(1.0 - said.gone, 1e-6)
-            said = replace(said, gone=gone[is_open], low=self.gone(said.low), high=self.gone(said.high),
+            said = replace(said, gone=gone[is_open],
                            back={days: value * back for days, value in said.back.items()})
         return np.column_stack([p[:, 0], agreed(self.risk, p[:, 1:], gone, otherwise)]), said
 

@@ -59,19 +59,18 @@ class Predictions:
     ----------
     gone : array
         Probability that they never attend again in the episode.
-    low, high : arrays
-        95% interval of it, by the delta method (see `SilenceClock.spread`).
     otherwise : array
         The chance that one who never comes again has not dropped out: a therapist who left, a planned ending.
     back : dict of int to array
         Probability of being back within so many days.
+    since_silent : array
+        Log odds of being gone that the days of silence have added.
     """
 
     gone: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
     otherwise: np.ndarray
     back: dict[int, np.ndarray]
+    since_silent: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -101,19 +100,14 @@ class RescheduleModel:
     n_gone: int
     words: pd.DataFrame | None = None
 
-    def log_odds(self, silences: Silences) -> np.ndarray:
-        """Log odds of being gone at each moment asked about."""
-        return on_day(self.clock.log_odds(silences.values)[silences.which], silences.days)
-
     def predict(self, silences: Silences) -> Predictions:
         """What is predicted at each moment asked about."""
-        odds = self.log_odds(silences)
-        error = on_day(self.clock.spread(silences.values)[silences.which], silences.days)
+        curves = self.clock.log_odds(silences.values)[silences.which]
+        odds = on_day(curves, silences.days)
         p = expit(self.returns.logits(_with_days(silences.values, silences.which, silences.days)))
         gone = expit(odds)
         back = (1.0 - gone)[:, None] * (1.0 - np.cumprod(1.0 - p[:, :3], axis=1))
-        return Predictions(gone, expit(odds - 1.96 * error), expit(odds + 1.96 * error), p[:, 3],
-                           {days: back[:, i] for i, days in enumerate(RETURN_DAYS)})
+        return Predictions(gone, p[:, 3], {days: back[:, i] for i, days in enumerate(RETURN_DAYS)}, odds - curves[:, 0])
 
 
 def _with_days(values: pd.DataFrame, which: np.ndarray, days: np.ndarray) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from dropout.features.view import Evidence
 from dropout.features.words_here import PRIOR_BACK, PRIOR_GONE, WEIGHT_OF_PRIOR
 from dropout.messages.reader import INTENTS
 from dropout.models.design import Design
-from dropout.models.learner import Learner, Question, Task, client_fold, losses_of
+from dropout.models.learner import Learner, Question, Task, client_fold, losses_of, mean_by_owner
 from dropout.models.leaving import FOLDS
 from dropout.models.logistic import expit, to_logit
 from dropout.models.silences import Outcomes, Silences
@@ -143,10 +143,7 @@ def _ratios(evidence: Evidence, message: np.ndarray, gone: np.ndarray) -> tuple[
 
 
 def _mean_by_client(gain: np.ndarray, client: np.ndarray) -> tuple[float, float, float]:
-    _, who = np.unique(client, return_inverse=True)
-    total, count = np.bincount(who, weights=gain), np.bincount(who)
-    mean = float(gain.mean())
-    error = float(np.sqrt(((total - mean * count) ** 2).sum()) / len(gain))
+    mean, error = mean_by_owner(gain, client)
     spread = float(ndtri(0.975)) * error
     return mean, mean - spread, mean + spread
 
