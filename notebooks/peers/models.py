@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from dropout.evaluation.metrics import log_loss
 from dropout.models.learner import client_fold
@@ -68,7 +69,8 @@ def answer(peer: Peer, work: Work, seed: int = 0) -> Answer:
     if peer.most_rows is not None and len(learn.days) > peer.most_rows:
         drawn = np.random.default_rng(seed).choice(len(learn.days), peer.most_rows, replace=False)
         learn = learn.take(np.sort(drawn))
-    with warnings.catch_warnings():
+    # On one thread processor time is comparable, and threads don't wait for one another on a busy machine.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         settings = _best(peer, learn)
         predict = peer.fit(learn, settings)
