@@ -17,12 +17,13 @@ REPORTS = ROOT / "reports"
 SECONDS_PER_CELL = 600
 
 REAL_VISITS = ROOT.parent / "shared" / "data" / "ctn0094"
+ON_REAL_VISITS = ("07-real-visits-ctn0094", "08-against-others")
 PEERS = ("lifelines", "hazardous", "sksurv")
 
 
 def missing(name: str) -> str | None:
     """What a notebook needs and is not here; None if it can be executed."""
-    if name == "07-real-visits-ctn0094" and not REAL_VISITS.is_dir():
+    if name in ON_REAL_VISITS and not REAL_VISITS.is_dir():
         return "the CTN-0094 tables are not in ../shared/data/ctn0094, beside the project"
     absent = [peer for peer in PEERS if find_spec(peer) is None]
     if name == "08-against-others" and absent:
