@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 done; 1 the input is wrong; 2 the call is wrong. DROPOUT_DEBUG=1 shows the traceback "
                "of an unforeseen error; it may hold values from your tables.")
     whole.add_argument("--version", action=_Version)
-    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Command)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
@@ -60,7 +60,6 @@ def parser() -> argparse.ArgumentParser:
     _add_seed(one, 0)
     one.add_argument("--exclude", metavar="COLUMN", action="append", default=[],
                      help="a column of clients or episodes not to be used; may be given several times")
-
     _add_definition(one, "what counts as a dropout")
 
     one = command("evaluate", "see how far a model's predictions can be trusted")
@@ -123,6 +122,16 @@ def parser() -> argparse.ArgumentParser:
                      help="one file (.md or .html), or a folder for three; without it the card goes to standard output")
     one.add_argument("--format", choices=FORMATS, help="(default: as --out ends, else md)")
     return whole
+
+
+class _Command(argparse.ArgumentParser):
+    """A command that refuses unknown options itself, so that its own usage is shown and not that of the whole program."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}. What may be said: {self.prog} --help")
+        return known, unknown
 
 
 class _Version(argparse.Action):

@@ -210,7 +210,7 @@ def report(args: argparse.Namespace) -> None:
 
     out = check_new_file(args.out)
     if out.suffix.lower() not in (".html", ".htm"):
-        raise CallError(f"the page is HTML, so '{out.name}' should end in .html: --out {out.name}.html")
+        raise CallError(f"the page is HTML, so '{out.name}' should end in .html: --out {out.with_suffix('.html')}")
     if out.exists() and not out.read_bytes()[:1000].lower().lstrip().startswith(b"<!doctype html"):
         raise CallError(f"'{out}' exists and is no HTML page. Give another name.")
     model = None if args.model is None else DropoutModel.load(args.model)

@@ -83,7 +83,8 @@ class History:
         at = read_date(date)
         tables = known_by(self.tables, at)
         if not len(tables.sessions):
-            raise CallError(f"nothing was known by {date}: the first booking or session in the tables is later")
+            raise CallError(f"nothing was known by {date}: the first booking or session in the tables is later. Give a later "
+                            f"date, up to {self.known_until}.")
         return History(tables, at)
 
     def episodes(self, definition: Definition = DEFAULT) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from dropout.simulate import simulate, write_tables
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "synthetic"
-COMMANDS = ("demo", "simulate", "convert", "check", "fit", "evaluate", "audit", "score", "report")
+COMMANDS = ("demo", "simulate", "convert", "check", "audit", "fit", "evaluate", "recalibrate", "card", "score", "report")
 CANARY = "zxqvyk"
 
 
@@ -88,6 +88,7 @@ def test_version(capsys: pytest.CaptureFixture) -> None:
     (["fit"], "required: HISTORY, --out"),
     (["fit", "h", "--out", "m", "--seed", "-1"], "'-1' is not a whole number from 0"),
     (["fit", "h", "--out", "m", "--as", "2026-01-01"], "unrecognized arguments: --as"),
+    (["check", "h", "--colour"], "usage: dropout check"),
     (["score", "h", "--model", "m", "--out", "s", "--as-of", "01/02/2026"], "write it like 2026-06-30"),
     (["score", "h", "--model", "m", "--out", "s", "--as-of", "2026-02-30"], "'2026-02-30' is not a date"),
     (["score", "h", "--model", "m", "--out", "s", "--as-of", "2026-01-01T00:00Z"], "is not a date"),
@@ -124,9 +125,10 @@ def test_dates_with_and_without_a_time(date: str) -> None:
     (["fit", "{place}/history", "--out", "{tmp}/m", "--exclude", "birthyear"], "Did you mean 'birth_year'?"),
     (["score", "{place}/history", "--model", "{place}/model", "--out", "{tmp}/s", "--engine", "spark"], "'spark'"),
     (["score", "{place}/history", "--model", "{place}/model", "--out", "{place}/history"], "other than earlier scores"),
-    (["score", "{place}/history", "--model", "{place}/model", "--out", "{tmp}/s", "--as-of", "1999-01-01"], "1999"),
+    (["score", "{place}/history", "--model", "{place}/model", "--out", "{tmp}/s", "--as-of", "1999-01-01"],
+     "Give a later date, up to 2026"),
     (["evaluate", "{place}/history", "--model", "{place}/model", "--out", "{place}/history"], "earlier evaluation"),
-    (["report", "{place}/history", "--out", "{tmp}/page.pdf"], "should end in .html"),
+    (["report", "{place}/history", "--out", "{tmp}/page.pdf"], "/page.html"),
     (["report", "{place}/history", "--out", "{tmp}/no/page.html"], "does not exist"),
     (["report", "{place}/history", "--out", "{tmp}/p.html", "--model", "{place}/model", "--evaluation", "{tmp}"],
      "holds no evaluation"),
@@ -173,10 +175,12 @@ def test_a_wrong_history_ends_with_1_and_every_problem(
     ["score", "{place}/history", "--model", "{place}/history/clients.csv", "--out", "{tmp}/s"],
     ["evaluate", "{place}/history", "--model", "{place}/nowhere", "--out", "{tmp}/e"],
     ["report", "{place}/history", "--model", "{place}/nowhere", "--out", "{tmp}/page.html"],
+    ["recalibrate", "{place}/history", "--model", "{place}/history", "--out", "{tmp}/m"],
+    ["card", "{place}/nowhere", "--out", "{tmp}/card.md"],
 ], ids=lambda words: words[0])
 def test_a_wrong_model_ends_with_1(words: list, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main([word.format(place=place, tmp=tmp_path) for word in words]) == 1
-    assert re.search("is not a model|there is no model file", capsys.readouterr().err)
+    assert re.search("is not a model|there is no model file|is a folder", capsys.readouterr().err)
     assert tree(tmp_path) == []
 
 

@@ -37,6 +37,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     ModelError
         If there is no such file, or it is not a model of this package, or of a version that cannot be read.
     """
+    if path.is_dir():
+        raise ModelError(f"'{path}' is a folder. Give the file that `dropout fit` made.")
     if not path.is_file():
         raise ModelError(f"there is no model file '{path}'. Make one: dropout fit HISTORY --out {path}")
     try:
