@@ -29,6 +29,9 @@ RULE_WORDS = {
 }
 """Ways of predicting in words."""
 
+NOT_KNOWN_YET = ("What became of these clients is not yet known for certain, so nothing can be said. A model that learnt until an "
+                 "earlier date leaves more time to try it.")
+
 AT_RANDOM = "at random"
 TEN = 10
 
@@ -108,9 +111,8 @@ def trials_of(evaluation: Any) -> tuple[Trial, ...]:
     """
     if evaluation is None:
         return ()
-    trials = [_trial(evaluation, question, group, title, happened)
-              for (question, group), (title, happened) in zip(LISTS, WORDS, strict=True)]
-    return tuple(trial for trial in trials if trial is not None)
+    return tuple(_trial(evaluation, question, group, title, happened)
+                 for (question, group), (title, happened) in zip(LISTS, WORDS, strict=True))
 
 
 def how_it_was_tried(settings: dict[str, Any], basis: str) -> str:
@@ -167,7 +169,7 @@ def _enough(one: list[float]) -> bool:
     return min(events, n - events) >= SMALLEST_SHOWN
 
 
-def _trial(evaluation: Any, question: str, group: str, title: str, happened: str) -> Trial | None:
+def _trial(evaluation: Any, question: str, group: str, title: str, happened: str) -> Trial:
     metrics, calibration, capacity = (
         _of(evaluation.tables[name], question, group) for name in ("metrics", "calibration", "capacity"))
     if len(capacity):
@@ -175,7 +177,7 @@ def _trial(evaluation: Any, question: str, group: str, title: str, happened: str
         capacity = capacity[capacity["calls"] < capacity["n_per_list"]]
     ours = metrics[metrics["predictor"] == MODEL] if len(metrics) else metrics
     if not len(ours):
-        return None
+        return Trial(title, (how_it_was_tried(evaluation.settings, evaluation.basis), NOT_KNOWN_YET), (), (), ())
     about = ours.iloc[0]
     events, n = int(about["events"]), int(about["n"])
     if min(events, n - events) < SMALLEST_SHOWN:

@@ -14,6 +14,9 @@ OTHER = INTENTS.index("other")
 LOOK_BACK = 3
 """Messages since last seen among which the one that tells most is looked for."""
 
+MORE_LIKELY_THAN_NOT = 0.5
+"""Below this a message isn't said to read like anything: the scores may name another intent for it."""
+
 FEATURES = (
     Feature("n_messages", "messages from the client so far", "messages", "messages", "log"),
     Feature("days_since_message", "days since the client's latest message", "days", "messages", "log"),
@@ -24,7 +27,7 @@ FEATURES = (
     *(Feature(f"says_{intent}", f"probability that the telling message since last seen says '{intent}'",
               "probability", "messages", "linear",
               {"ends_therapy": "their message reads like an ending",
-               "vague_deferral": "said they would be in touch, without a date"}.get(intent))
+               "vague_deferral": "said they would be in touch, without a date"}.get(intent), least=MORE_LIKELY_THAN_NOT)
       for intent in INTENTS),
     *(Feature(f"also_said_{intent}", f"highest probability that another of the latest messages since last seen says '{intent}'",
               "probability", "messages") for intent in ("ends_therapy", "vague_deferral")),

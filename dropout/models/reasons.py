@@ -82,6 +82,8 @@ def _said(
     toward = worth * np.array([features[name].direction for name in names])
     tells = (toward > 0) & (toward >= np.array([features[name].least for name in names]))
     strength = np.where(tells, strength, 0.0)
+    # Days are said as the scores count them: whole ones that have gone by.
+    worth = np.where([features[name].unit == "days" for name in names], np.floor(worth), worth)
     themes = ["cadence" if name in SILENCE else group_of.get(name, "returns") for name in names]
     result = []
     for i, columns in enumerate(np.argsort(-strength, axis=1, kind="stable")):

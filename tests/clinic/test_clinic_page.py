@@ -301,9 +301,17 @@ def test_the_file_begins_as_html() -> None:
     assert render(full()).startswith("<!DOCTYPE html>\n<html lang=")
 
 
-def test_an_evaluation_without_cases_adds_nothing() -> None:
+def test_an_evaluation_without_cases_says_so() -> None:
     nothing = replace(evaluation(), tables=dict.fromkeys(("metrics", "calibration", "capacity"), pd.DataFrame()))
     told = report(simulated(), scores=invented_scores(simulated()), evaluation=nothing, model=InventedModel())
+    assert all(not (trial.groups or trial.lines or trial.measured) for trial in told.trust.trials)
+    text = Page(render(told)).text
+    assert text.count("not yet known for certain, so nothing can be said") == 2
+    assert "isn't on this page" not in text
+
+
+def test_without_an_evaluation_the_page_says_that_nobody_tried() -> None:
+    told = report(simulated(), scores=invented_scores(simulated()), model=InventedModel())
     assert told.trust.trials == ()
     assert "isn't on this page" in Page(render(told)).text
 

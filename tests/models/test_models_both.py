@@ -85,6 +85,17 @@ def test_silence_raises_the_risk_and_a_booking_lowers_it(model: DropoutModel, hi
     assert risk["p_dropout_60d"][silent > 45].mean() > 2 * risk["p_dropout_60d"][silent < 8].mean()
 
 
+def test_reasons_agree_with_the_columns_beside_them(scores):
+    said = scores.reschedule.explode("reasons").dropna(subset=["reasons"])
+    for sentence, intent in (("their message reads like an ending", "ends_therapy"),
+                             ("said they would be in touch, without a date", "vague_deferral")):
+        intents = set(said.loc[said["reasons"] == sentence, "intent"])
+        assert intents == {intent}
+    days = said.reset_index(drop=True)["reasons"].str.extract(r"^silent for (\d+) days since cancelling$")[0].dropna().astype(int)
+    gone_by = (said["as_of"] - said["cancelled_at"]).dt.days.reset_index(drop=True)
+    assert len(days) > 5 and (days == gone_by[days.index]).all()
+
+
 def test_reasons_never_say_who_somebody_is(scores):
     said = {sentence for frame in (scores.dropout_risk, scores.reschedule) for row in frame["reasons"] for sentence in row}
     assert len(said) > 20
