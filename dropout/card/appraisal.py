@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dropout.card import reporting
 from dropout.card.known import Evaluated, Known, shown
 
+WEIGHTED = ("accuracy", "discrimination", "calibration_measures", "net_benefit")
+"""Tables of an evaluation that weight cases for being followed."""
+
 YES, NOT_APPLICABLE = "Yes", "Not applicable"
 
 
@@ -63,13 +66,13 @@ def tested_on(known: Known, one: Evaluated) -> str:
 @of_evaluation
 def test_design(known: Known, one: Evaluated) -> str:
     """How it was tested."""
-    return f"Asked on {', '.join(one.dates)} as in use, with what was known then; what happened afterwards decides ({one.basis})."
+    return f"Asked on {one.asked_on} as in use, with what was known then; what happened afterwards decides ({one.basis})."
 
 
 @of_evaluation
 def asked_about(known: Known, one: Evaluated) -> str:
     """Who was asked about."""
-    return (f"Every episode open on {', '.join(one.dates)} with at least one session attended and not silent for more than "
+    return (f"Every episode open on {one.asked_on} with at least one session attended and not silent for more than "
             f"{known.maturity_days} days; how many were left out is in the notes of the evaluation.")
 
 
@@ -88,7 +91,7 @@ def same_preparation(known: Known, one: Evaluated) -> str:
 @of_evaluation
 def test_blind(known: Known, one: Evaluated) -> str:
     """What could be read on each date."""
-    return f"Nothing known after {', '.join(one.dates)} is read for the predictions of these dates."
+    return f"Nothing known after {one.asked_on} is read for the predictions of these dates."
 
 
 @of_evaluation
@@ -127,7 +130,7 @@ def test_time(known: Known, one: Evaluated) -> str:
 def beyond_apparent(known: Known, one: Evaluated) -> str:
     """On what the test was made."""
     if one.on_trust:
-        return (f"Learnt until {known.trained_until}, tested on {', '.join(one.dates)} on clients from whom it is said not to "
+        return (f"Learnt until {known.trained_until}, tested on {one.asked_on} on clients from whom it is said not to "
                 "have learnt. If it did learn from some of them, this is apparent performance.")
     return f"Tested {one.basis}; learnt until {one.cut}, tested from {one.dates[0]}."
 
@@ -142,14 +145,17 @@ def test_size(known: Known, one: Evaluated) -> str:
 @of_evaluation
 def test_missing(known: Known, one: Evaluated) -> str:
     """What was done about unknown outcomes."""
-    return (f"Cases whose outcome was not known by {one.known_until} are left out and counted; other endings compete and are "
-            "not censored away. Missing predictors count as unknown.")
+    weighted = [name.replace("_", " ") for name in one.further if name in WEIGHTED]
+    return (f"Cases whose outcome was not known by {one.known_until} are left out of the figures shown here and counted; other "
+            "endings compete and are not censored away. Missing predictors count as unknown."
+            + (f" In other tables of the evaluation ({', '.join(weighted)}) the cases that were followed stand for those that "
+               "were not, by inverse probability of censoring." if weighted else ""))
 
 
 @of_evaluation
 def test_no_imbalance(known: Known, one: Evaluated) -> str:
     """Whether cases were resampled."""
-    return (f"Cases stand as they fell on {', '.join(one.dates)}; nothing is resampled but for the intervals "
+    return (f"Cases stand as they fell on {one.asked_on}; nothing is resampled but for the intervals "
             f"({one.drawings:,} drawings).")
 
 

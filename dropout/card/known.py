@@ -90,6 +90,11 @@ class Evaluated:
     left_out: str = ""
 
     @property
+    def asked_on(self) -> str:
+        """The dates in words."""
+        return " and ".join(part for part in (", ".join(self.dates[:-1]), self.dates[-1]) if part)
+
+    @property
     def of_the_model(self) -> bool:
         """The model itself was tested, and not its recipe fitted again on less."""
         return self.basis in (AS_IT_IS, NEW_CLIENTS)
@@ -212,8 +217,8 @@ class Known:
 
 
 def day(at: object) -> str:
-    """The date; with its time where that is not midnight."""
-    return str(at).removesuffix("T00:00:00").replace("T", " ")
+    """The date; with its time where that is not midnight, and seconds where there are any."""
+    return str(at).removesuffix("T00:00:00").removesuffix(":00").replace("T", " ")
 
 
 def shown(n: int) -> str:

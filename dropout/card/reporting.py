@@ -55,7 +55,7 @@ def dates(known: Known) -> str:
     """Until when facts were known."""
     said = f"Learnt from what was known by {known.trained_until}."
     if known.evaluated is not None:
-        said += (f" Evaluated on {', '.join(known.evaluated.dates)}, with outcomes known by {known.evaluated.known_until}.")
+        said += (f" Evaluated on {known.evaluated.asked_on}, with outcomes known by {known.evaluated.known_until}.")
     return said
 
 
@@ -90,8 +90,9 @@ def outcome_blinding(known: Known) -> str:
 
 def predictor_choice(known: Known) -> str:
     """How predictors were chosen."""
-    said = (f"{known.by_the_rules} there is one fixed list, set before any of these data were seen, of which these tables give "
-            f"{len(known.predictors)}; none was chosen by its relation to the outcome.")
+    said = (f"{known.by_the_rules} there is one fixed list, set before any of these data were seen, and every further column of "
+            f"clients and episodes that can be read: {len(known.predictors)} here. None was chosen by its relation to the "
+            "outcome.")
     if known.left_out:
         said += f" The tables could not give {len(known.left_out)} more."
     return said + (f" Kept out by the user: {', '.join(known.excluded)}." if known.excluded else "")
@@ -184,7 +185,7 @@ def predictions_made(known: Known) -> str:
     if known.evaluated is None:
         return ""
     return (f"{known.evaluated.basis.capitalize()}: scores as of each date, by the same code as in use, from what was known by "
-            f"that date ({', '.join(known.evaluated.dates)}).")
+            f"that date ({known.evaluated.asked_on}).")
 
 
 def imbalance(known: Known) -> str:
@@ -213,7 +214,7 @@ def differences(known: Known) -> str:
     one = known.evaluated
     if one is None:
         return ""
-    asked = f"evaluated on {', '.join(one.dates)}"
+    asked = f"evaluated on {one.asked_on}"
     if one.on_trust:
         return (f"Learnt until {known.trained_until}; {asked}, on clients from whom it is said not to have learnt, which can't "
                 f"be checked here. Same definition: {known.definition}.")

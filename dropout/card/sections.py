@@ -106,7 +106,7 @@ def evaluation_data(known: Known) -> Section:
     if one is None:
         return Section("Evaluation data", (Paragraph(NO_EVALUATION),))
     said = [f"How it was tested: {one.basis}.",
-            f"Asked on {', '.join(one.dates)}, with outcomes known by {one.known_until}.",
+            f"Asked on {one.asked_on}, with outcomes known by {one.known_until}.",
             "Cases are episodes open on a date, with at least one session attended and not yet silent for as long as the "
             "definition of dropout allows."]
     if not one.of_the_model:
@@ -148,7 +148,7 @@ def analyses(known: Known) -> Section:
     blocks: list[Block] = []
     if one.figures:
         blocks += [Points(tuple(headline(figure) for figure in one.figures if figure.headline) or
-                          ("Neither of the two main questions can be told here: too few cases.",)),
+                          ("Neither of the two main questions can be told here: too few cases whose outcome is known.",)),
                    against_rules(one.figures), other_measures(one.figures)]
         if any(figure.rough for figure in one.figures):
             blocks.append(Paragraph(f"Rough: fewer than {FEWEST_EVENTS} cases with, or without, the event."))

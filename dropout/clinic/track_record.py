@@ -29,8 +29,8 @@ RULE_WORDS = {
 }
 """Ways of predicting in words."""
 
-NOT_KNOWN_YET = ("What became of these clients is not yet known for certain, so nothing can be said. A model that learnt until an "
-                 "earlier date leaves more time to try it.")
+NOT_KNOWN_YET = ("What became of these clients is not yet known for certain, so nothing can be said. A model that learnt "
+                 "until an earlier date leaves more time to try it.")
 
 AT_RANDOM = "at random"
 TEN = 10

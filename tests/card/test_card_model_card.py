@@ -16,9 +16,10 @@ import pytest
 
 import dropout
 from dropout.card import model_card
+from dropout.card.appraisal import test_missing as what_was_missing
 from dropout.card.document import Document
 from dropout.card.html import html
-from dropout.card.known import Known, shown
+from dropout.card.known import Known, day, shown
 from dropout.card.markdown import markdown
 from dropout.card.performance import measured
 from dropout.card.sections import recalibration_blocks, sections, words_table
@@ -281,3 +282,19 @@ def test_the_same_model_gives_the_same_card(model: DropoutModel, evaluation: Eva
 def test_markdown_keeps_to_a_width_that_can_be_read(model: DropoutModel, evaluation: Evaluation) -> None:
     lines = model_card(model, evaluation).markdown().splitlines()
     assert max(len(line) for line in lines if not line.startswith(("|", "### "))) <= 110
+
+
+def test_dates_are_read_as_a_sentence(known: Known, other: Known) -> None:
+    one = known.evaluated
+    assert one is not None and other.evaluated is not None
+    assert other.evaluated.asked_on == "2019-09-01"
+    assert replace(one, dates=("2026-01-01", "2026-02-01", "2026-03-01")).asked_on == "2026-01-01, 2026-02-01 and 2026-03-01"
+    assert day("2026-06-29T20:05:00") == "2026-06-29 20:05" and day("2026-06-29T20:05:07") == "2026-06-29 20:05:07"
+    assert day("2026-06-29T00:00:00") == "2026-06-29"
+
+
+def test_figures_are_told_apart_by_what_they_do_with_cases_that_were_not_followed(known: Known) -> None:
+    one = known.evaluated
+    assert one is not None
+    assert "net benefit" in what_was_missing(replace(known, evaluated=replace(one, further=("net_benefit",))))
+    assert "inverse probability" not in what_was_missing(replace(known, evaluated=replace(one, further=("calibration",))))
