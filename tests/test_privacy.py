@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,9 @@ def done(place: Path) -> dict[str, str]:
                      "--out", str(made / "evaluation")],
         "report": ["report", history, "--model", str(made / "model"), "--as-of", AS_OF, "--evaluation",
                    str(made / "evaluation"), "--out", str(made / "page.html")],
+        "recalibrate": ["recalibrate", history, "--model", str(made / "model"), "--new-clients", "--out", str(made / "model2")],
+        "audit": ["audit", history, "--as-of", "2025-06-30"],
+        "audit for a program": ["audit", history, "--as-of", "2025-06-30", "--json"],
         "card": ["card", str(made / "model"), "--evaluation", str(made / "evaluation"), "--out", str(made / "card.html")],
         "card in parts": ["card", str(made / "model"), "--out", str(made / "card")],
     }
@@ -128,11 +132,23 @@ def test_no_command_writes_or_says_what_a_client_wrote(place: Path, done: dict[s
     with pytest.raises(AssertionError, match="in messages"):
         assert_nothing_planted(texts_of(place / "history"))
     files = texts_of(place / "made")
-    assert {"model", "scores/manifest.json", "scores/reschedule.parquet read", "page.html", "card.html",
-            "card/model-card.md"} <= set(files)
+    assert {"model", "model2", "scores/manifest.json", "evaluation/evaluation.json", "scores/reschedule.parquet read",
+            "page.html", "card.html", "card/model-card.md"} <= set(files)
     assert len(files) > 8
     assert_nothing_planted(files)
     assert_nothing_planted({name: text.lower() for name, text in done.items()})
+
+
+def test_what_may_leave_the_clinic_names_nobody(place: Path, done: dict[str, str]) -> None:
+    """Scores and the clinic's page name clients; models, evaluations, cards and audits name neither them nor therapists."""
+    files = {name: text for name, text in texts_of(place / "made").items()
+             if name.startswith(("model", "evaluation", "card")) and not name.endswith(".png")}
+    files |= {name: done[name].lower() for name in ("fit", "evaluate", "recalibrate", "audit", "audit for a program", "card")}
+    sessions = pd.read_csv(place / "history" / "sessions.csv", dtype="str")
+    named = {value.lower() for column in ("client_id", "therapist_id", "episode_id") for value in sessions[column].dropna()}
+    assert len(named) > 500 and len(files) > 12
+    for name, text in files.items():
+        assert not named & set(re.findall(r"[a-z]+[0-9]+", text)), name
 
 
 def test_nor_does_python_show_it(place: Path, done: dict[str, str]) -> None:
