@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_architecture import ORDER
 
 from dropout.arguments import parser
 from dropout.cli import main
@@ -118,6 +119,11 @@ def test_the_make_targets_of_the_readme_exist():
     named = set(re.findall(r"make ([a-z]+) +#|`make ([a-z]+)`", README.read_text(encoding="utf-8")))
     named = {one or other for one, other in named}
     assert {"demo", "test"} <= named <= targets
+
+
+def test_the_order_of_rooms_is_the_one_that_tests_hold():
+    drawn = re.search(r"^    errors, .*?(?=^\S)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert re.findall(r"[a-z]+", drawn[0]) == [room for room in ORDER if room != "__main__"]
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
