@@ -34,7 +34,7 @@ class CadenceGap:
     def __post_init__(self) -> None:
         whole_number(self.at_least, 1, "at_least of a CadenceGap")
         whole_number(self.at_most, self.at_least, "at_most of a CadenceGap")
-        if not (isinstance(self.times, int | float) and 0 < self.times < np.inf):
+        if isinstance(self.times, bool) or not (isinstance(self.times, int | float) and 0 < self.times < np.inf):
             raise CallError(f"times of a CadenceGap is {self.times!r}; expected a number above 0")
 
     @property

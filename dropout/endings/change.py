@@ -8,7 +8,7 @@ import numpy as np
 
 from dropout.endings.combine import all_of, any_of
 from dropout.endings.definitions import DEFAULT
-from dropout.endings.ending import Definition, Endings, last_known, need_column
+from dropout.endings.ending import Definition, Endings, last_known, need_column, need_definition
 from dropout.endings.judged import tell_apart
 from dropout.errors import CallError
 from dropout.tables.columns import MEASURES
@@ -50,8 +50,8 @@ class NoReliableChange:
     __and__ = all_of
 
     def __post_init__(self) -> None:
-        wrong = [name for name in self.measures if name not in SOURCED]
-        if wrong or not self.measures or isinstance(self.measures, str):
+        need_definition(self.ended, "ended of NoReliableChange")
+        if not isinstance(self.measures, tuple) or not self.measures or any(name not in SOURCED for name in self.measures):
             raise CallError(f"measures of NoReliableChange are {self.measures!r}; expected a tuple of one or more of "
                             f"{', '.join(SOURCED)}: of no other is there a source for both reliable change and cutoff")
 

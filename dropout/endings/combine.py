@@ -7,11 +7,10 @@ episode is a dropout by any as soon as one says so, by all once the last has.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from dropout.endings.ending import DROPOUT, ONGOING, Definition, Endings, last_activity
+from dropout.endings.ending import DROPOUT, ONGOING, Definition, Endings, last_activity, need_definition
 from dropout.errors import CallError
 from dropout.timeline import FOREVER, NEVER, Timeline
 
@@ -106,10 +105,11 @@ def _parts(definition: Definition, kind: type[AnyOf] | type[AllOf]) -> tuple[Def
 
 
 def _check(parts: tuple[Definition, ...], kind: str) -> None:
-    wrong: list[Any] = [part for part in parts if not callable(getattr(part, "endings", None))]
-    if wrong or not parts:
-        got = f"a {type(wrong[0]).__name__}" if wrong else "none"
-        raise CallError(f"{kind} joins definitions of dropout, such as Gap(60); it was given {got}")
+    if not isinstance(parts, tuple) or not parts:
+        got = "none" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
+        raise CallError(f"{kind} joins definitions of dropout in a tuple, as {kind}((Gap(60), MissedLast())); it was given {got}")
+    for part in parts:
+        need_definition(part, f"a part of {kind}")
 
 
 def _stacked(parts: tuple[Definition, ...], timeline: Timeline) -> tuple[np.ndarray, ...]:

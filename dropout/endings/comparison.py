@@ -14,7 +14,7 @@ from dropout.endings import agreement, flow
 from dropout.endings.cadence import CadenceGap
 from dropout.endings.change import NoReliableChange
 from dropout.endings.definitions import DEFAULT, ClosureReason, Gap, UnlessRecorded
-from dropout.endings.ending import Definition, Endings
+from dropout.endings.ending import Definition, Endings, need_definition
 from dropout.endings.judged import FewerThan, MissedLast, PlannedNotReached
 from dropout.endings.spelling import parse, spell
 from dropout.errors import CallError
@@ -123,6 +123,9 @@ def compare(
     as the slowest definition needs to be certain. So the denominator is episodes started and mature; who is still in care is
     in it, and is no dropout so far. Intervals take episodes as independent; clients with several are few in most clinics.
     """
+    if not hasattr(history, "timeline"):
+        raise CallError(f"compare wants a history first, as read_history gives it; got a {type(history).__name__}")
+    need_definition(flow_by, "flow_by")
     timeline = history.timeline
     asked = _named(USUAL if definitions is None else definitions)
     found: dict[str, Endings] = {}
@@ -136,7 +139,9 @@ def compare(
             left_out[label] = str(error)
     used = {label: asked[label] for label in found}
     which, longest = _mature(timeline, used)
-    for label in [label for label, one in found.items() if definitions is None and not one.can_tell[which].any()]:
+    # Where no episode is old enough to be compared none is to blame, and the notes say so.
+    silent = definitions is None and which.any()
+    for label in [label for label, one in found.items() if silent and not one.can_tell[which].any()]:
         left_out[label] = "it can't tell of any episode: nothing is recorded that it needs"
         del found[label], used[label]
     if not found:
@@ -182,15 +187,14 @@ def _with_interval(rate: float, low: float, high: float) -> str:
 
 def _named(definitions: Mapping[str, Definition | str] | Iterable[Definition | str]) -> dict[str, Definition]:
     """Definitions by name."""
-    if isinstance(definitions, str) or callable(getattr(definitions, "endings", None)):
+    if isinstance(definitions, str) or not isinstance(definitions, Iterable):
         raise CallError("compare wants several definitions: a list, or a mapping of names to definitions")
     pairs = (definitions.items() if isinstance(definitions, Mapping)
              else [(None, definition) for definition in definitions])
     result: dict[str, Definition] = {}
     for name, given in pairs:
         definition: Definition = parse(given) if isinstance(given, str) else given
-        if not callable(getattr(definition, "endings", None)):
-            raise CallError(f"compare was given a {type(given).__name__}; expected definitions of dropout, such as Gap(60)")
+        need_definition(definition, "one of those to compare")
         label = str(name) if name is not None else spell(definition)
         if label in result:
             raise CallError(f"two of the definitions are called '{label}'; give them names: "

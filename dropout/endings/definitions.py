@@ -19,6 +19,7 @@ from dropout.endings.ending import (
     Definition,
     Endings,
     need_column,
+    need_definition,
     recorded_endings,
     whole_number,
 )
@@ -94,6 +95,10 @@ class ClosureReason:
     __or__ = any_of
     __and__ = all_of
 
+    def __post_init__(self) -> None:
+        if self.otherwise is not None:
+            need_definition(self.otherwise, "otherwise of ClosureReason")
+
     @property
     def name(self) -> str:
         """The definition in words."""
@@ -132,6 +137,9 @@ class UnlessRecorded:
 
     __or__ = any_of
     __and__ = all_of
+
+    def __post_init__(self) -> None:
+        need_definition(self.rule, "the rule of UnlessRecorded")
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,6 +24,10 @@ ENDING_OF_REASON = {
     "died": ADMINISTRATIVE,
     "other": ADMINISTRATIVE,
 }
+
+
+MOST = 100_000
+"""No setting of a definition is a larger number: of days it is longer than anybody lives."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,24 @@ def need_column(timeline: Timeline, table: str, column: str, what: str, instead:
 
 
 def whole_number(value: int, least: int, what: str) -> None:
-    """Raise CallError where a setting of a definition is not a whole number of at least `least`."""
+    """Raise CallError where a setting of a definition is not a whole number from `least` to `MOST`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise CallError(f"{what} is {value!r}; expected a whole number of {least} or more")
+    if value > MOST:
+        raise CallError(f"{what} is {value}; expected {MOST:,} at most")
+
+
+def need_definition(value: Any, what: str) -> None:
+    """Raise CallError where something else than a definition was given.
+
+    Parameters
+    ----------
+    what : str
+        What it was given as, for the message.
+    """
+    if isinstance(value, str):
+        raise CallError(f"{what} is the text {value!r}; expected a definition of dropout, such as Gap(60), or "
+                        f"dropout.definitions.parse({value!r})")
+    if isinstance(value, type) or not callable(getattr(value, "endings", None)):
+        got = f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+        raise CallError(f"{what} is {got}; expected a definition of dropout, such as Gap(60)")

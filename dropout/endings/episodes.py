@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dropout.endings.definitions import DEFAULT
-from dropout.endings.ending import ENDINGS, Definition
+from dropout.endings.ending import ENDINGS, Definition, need_definition
 from dropout.timeline import FOREVER, NEVER, Timeline, times
 
 
@@ -20,6 +20,7 @@ def episodes_table(timeline: Timeline, definition: Definition = DEFAULT) -> pd.D
         `known_at`, `never_started` (nothing attended: to be kept apart from dropout in any rate), `n_attended`,
         `first_attended_at`, `last_attended_at`. The name of the definition is in `.attrs["definition"]`.
     """
+    need_definition(definition, "definition")
     found = definition.endings(timeline)
     episode = np.arange(len(timeline))
     now = np.full(len(timeline), timeline.extraction)

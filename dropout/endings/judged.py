@@ -22,6 +22,7 @@ from dropout.endings.ending import (
     Endings,
     last_known,
     need_column,
+    need_definition,
     whole_number,
 )
 from dropout.timeline import FOREVER, NEVER, Timeline
@@ -65,6 +66,9 @@ class MissedLast:
 
     __or__ = any_of
     __and__ = all_of
+
+    def __post_init__(self) -> None:
+        need_definition(self.ended, "ended of MissedLast")
 
     @property
     def name(self) -> str:
@@ -110,6 +114,7 @@ class FewerThan:
 
     def __post_init__(self) -> None:
         whole_number(self.n, 1, "n of FewerThan")
+        need_definition(self.ended, "ended of FewerThan")
 
     @property
     def name(self) -> str:
@@ -140,6 +145,9 @@ class PlannedNotReached:
 
     __or__ = any_of
     __and__ = all_of
+
+    def __post_init__(self) -> None:
+        need_definition(self.ended, "ended of PlannedNotReached")
 
     @property
     def name(self) -> str:

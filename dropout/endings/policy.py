@@ -20,6 +20,7 @@ from dropout.endings.ending import (
     Definition,
     Endings,
     last_activity,
+    need_definition,
     whole_number,
 )
 from dropout.errors import CallError
@@ -60,7 +61,8 @@ class DischargePolicy:
 
     def __post_init__(self) -> None:
         whole_number(self.missed, 1, "missed of a DischargePolicy")
-        if not self.counting or isinstance(self.counting, str) or not set(self.counting) <= set(MISSES):
+        need_definition(self.definition, "the definition of a DischargePolicy")
+        if not isinstance(self.counting, tuple) or not self.counting or any(name not in MISSES for name in self.counting):
             raise CallError(f"counting of a DischargePolicy is {self.counting!r}; expected a tuple of: {', '.join(MISSES)}")
 
     @property

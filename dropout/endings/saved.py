@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+import numpy as np
+
 from dropout.endings.cadence import CadenceGap
 from dropout.endings.change import NoReliableChange
 from dropout.endings.combine import AllOf, AnyOf
@@ -51,6 +53,8 @@ def from_json(stored: dict[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return value if value is None or isinstance(value, bool | int | float | str) else to_json(value)

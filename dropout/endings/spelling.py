@@ -31,6 +31,8 @@ def parse(text: str) -> Any:
     CallError
         Where it is not understood, with what may be said.
     """
+    if not isinstance(text, str):
+        raise CallError(f"a definition is spelt in a line of text, such as 'gap:60'; got a {type(text).__name__}")
     words, at = [], 0
     text = text.strip()
     while at < len(text):
@@ -40,7 +42,10 @@ def parse(text: str) -> Any:
         words.append(token.group(1) or token.group(2).lower())
         at = token.end()
     reader = _Reader(text, words)
-    definition = reader.whole()
+    try:
+        definition = reader.whole()
+    except RecursionError:
+        raise _unclear(text[:40] + "...", "it has too many brackets") from None
     if reader.words:
         raise _unclear(text, f"'{reader.words[0]}' can't stand there")
     return definition

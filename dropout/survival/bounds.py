@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import ndtri
 
 from dropout.errors import CallError
 
 SCALES = ("log-log", "log", "plain")
+
+ROUNDING = 1e-12
 
 
 def bounds(share: np.ndarray, error: np.ndarray, scale: str, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -24,11 +28,12 @@ def bounds(share: np.ndarray, error: np.ndarray, scale: str, level: float) -> tu
     """
     if scale not in SCALES:
         raise CallError(f"interval is {scale!r}; expected one of: {', '.join(SCALES)}")
-    if not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise CallError(f"level is {level!r}; expected a number between 0 and 1, like 0.95")
     z = ndtri(0.5 + level / 2)
-    inside = (share > 0) & (share < 1) & (error > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # A sum of shares may miss 0 or 1 by a hair.
+    inside = (share > ROUNDING) & (share < 1 - ROUNDING) & (error > 0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if scale == "plain":
             low, high = share - z * error, share + z * error
         elif scale == "log":

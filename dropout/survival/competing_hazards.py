@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from dropout.errors import CallError, ModelError
 from dropout.survival.cox_regression import MEANING, Cox, cox
+from dropout.survival.rows import CENSORED, ending_codes
 from dropout.survival.showing import as_html, with_interval
 
 
@@ -92,8 +94,9 @@ def _happened(frame: pd.DataFrame, ending: str, censored: str) -> list[str]:
     """Endings that happened, the most frequent first; empty where the frame is not one, which `cox` then says."""
     if not isinstance(frame, pd.DataFrame) or ending not in frame.columns:
         return ["any"]
-    found = frame[ending].dropna().astype(str).value_counts()
-    return [str(name) for name in found.index if name != censored]
+    codes, names = ending_codes(frame[ending].dropna(), censored)
+    often = np.bincount(codes[codes != CENSORED], minlength=len(names))
+    return [names[k] for k in np.argsort(-often, kind="stable")]
 
 
 def _shared(models: dict[str, Cox]) -> list[str]:

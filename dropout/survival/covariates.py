@@ -59,6 +59,8 @@ def covariate_columns(timeline: Timeline, names: Collection[str]) -> Columns:
     """
     if isinstance(names, str):
         raise CallError(f"covariates is the text {names!r}; expected a list of names, like [{names!r}]")
+    if not isinstance(names, Collection) or not all(isinstance(name, str) for name in names):
+        raise CallError(f"covariates is {names!r}; expected a list of names, like ['no_show_rate']")
     names = tuple(dict.fromkeys(names))
     given = {name: _column(timeline, name) for name in names}
     found = {name: values for name, values in given.items() if values is not None}

@@ -17,7 +17,7 @@ from dropout.survival.ratios import coefficient_table
 from dropout.survival.risk_sets import Maximum, Moments, RiskSets, maximise
 from dropout.survival.robust import by_cluster, cluster_notes
 from dropout.survival.rows import ANY, Rows, read_rows
-from dropout.survival.separation import need_convergence, need_estimable
+from dropout.survival.separation import need_convergence, need_estimable, need_within_strata
 from dropout.survival.showing import as_html, p_value, with_interval
 from dropout.survival.terms import Terms, read_terms
 
@@ -182,6 +182,8 @@ def cox(
     if not len(terms):
         raise CallError("covariates is empty; name at least one column. For the share who left, ask for the cumulative incidence")
     warnings = need_estimable(terms.matrix, terms.names, rows.event, penalty, by_row=False)
+    if strata is not None:
+        need_within_strata(terms.matrix, terms.names, rows.codes(strata), strata)
     centre, spread = terms.matrix.mean(axis=0), terms.matrix.std(axis=0)
     sets = RiskSets.of((terms.matrix - centre) / spread, rows.start, rows.stop, rows.event, rows.codes(strata), ties)
     best = maximise(sets, np.full(len(terms), float(penalty)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,10 @@ class Curves:
 
         Columns as in `table`, with `at_risk` at the time itself and `ended` up to it.
         """
-        asked = np.sort(np.atleast_1d(np.asarray(times, dtype=float)))
+        try:
+            asked = np.sort(np.atleast_1d(np.asarray(times, dtype=float)))
+        except (TypeError, ValueError):
+            asked = np.full(1, np.nan)
         if not len(asked) or np.isnan(asked).any() or (asked < 0).any():
             raise CallError(f"times is {times!r}; expected times of 0 or more ({self.unit})")
         start = 1.0 if self.kind == "kaplan_meier" else 0.0
@@ -148,7 +152,7 @@ class Curves:
         Columns: group, ending, until, mean, std_err, low, high. Of an incidence the error is not worked out (NaN). NaN
         throughout where nobody was followed so long.
         """
-        if not until > 0:
+        if not isinstance(until, Real) or not 0 < until < np.inf:
             raise CallError(f"until is {until!r}; expected a time above 0 ({self.unit})")
         start = 1.0 if self.kind == "kaplan_meier" else 0.0
         rows = []
@@ -177,6 +181,10 @@ class Curves:
         """
         from dropout.survival.figures import curves_figure, stacked_figure
 
+        if until is not None and (not isinstance(until, Real) or not 0 < until < np.inf):
+            raise CallError(f"until is {until!r}; expected a time above 0 ({self.unit})")
+        if isinstance(endings, str):
+            raise CallError(f"endings is the text {endings!r}; expected a list of endings, like [{endings!r}]")
         wrong = [name for name in endings or () if name not in self.endings]
         if wrong:
             raise CallError(f"there is no ending '{wrong[0]}'; expected one of: {', '.join(self.endings)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,8 @@ def gray_test(
     ModelError
         If there are fewer than two groups, or nobody ended.
     """
+    if not isinstance(rho, Real) or not np.isfinite(rho):
+        raise CallError(f"rho is {rho!r}; expected a number, 0 for equal weights")
     people = read_people(frame, by=by, strata=strata, start=start, stop=stop, ending=ending, censored=censored)
     if people.enters_late:
         raise CallError(f"{int((people.entry > 0).sum()):,} enter late, and Gray's test is for those who are followed from the "

@@ -7,8 +7,9 @@ import pandas as pd
 
 from dropout.errors import CallError, ModelError
 from dropout.survival.curves import Curves, curve, curve_table
-from dropout.survival.people import CENSORED, read_people
+from dropout.survival.people import read_people
 from dropout.survival.product_limit import emptied_note, nobody_ended
+from dropout.survival.rows import CENSORED
 from dropout.survival.steps import Steps
 
 VARIANCES = {

@@ -9,9 +9,17 @@ import pandas as pd
 
 from dropout.endings import ENDINGS
 from dropout.errors import CallError, ModelError
-from dropout.survival.rows import complete_rows, need_columns, need_order, time_values, told_before
-
-CENSORED = -1
+from dropout.survival.rows import (
+    CENSORED,
+    complete_rows,
+    distinct,
+    ending_codes,
+    need_columns,
+    need_order,
+    row_names,
+    time_values,
+    told_before,
+)
 
 EVERYBODY = "everybody"
 """Name of the one group where no groups are asked for."""
@@ -95,21 +103,16 @@ def read_people(
     """
     if not isinstance(frame, pd.DataFrame):
         raise CallError(f"frame is a {type(frame).__name__}; expected a data frame as `at_risk` gives it: start, stop and ending")
-    if start is not None and start not in frame.columns:
-        raise CallError(f"the frame has no column '{start}'; name the column in which the time at risk begins, or give "
-                        "start=None if everybody is at risk from 0")
-    names = list(dict.fromkeys(name for name in (start, stop, ending, by, strata) if name is not None))
+    names = [name for name in (start, stop, ending, by, strata) if name is not None]
     need_columns(frame, names)
+    names = list(dict.fromkeys(names))
     if not len(frame):
         raise ModelError("the frame has no rows, so nobody was at risk; look at the notes of `at_risk` for what was left out")
     kept, notes = complete_rows(frame, names)
-    if not pd.api.types.is_integer_dtype(kept.index):
-        kept = kept.reset_index(drop=True)  # an error names a row, and an index of texts may name a client
+    kept = kept.set_axis(row_names(kept))
     begins = np.zeros(len(kept)) if start is None else time_values(kept[start], start)
     ends = time_values(kept[stop], stop)
     need_order(begins, ends, start, stop, kept.index)
-    if (begins < 0).any():
-        raise CallError(f"{start} is below 0 in {(begins < 0).sum():,} rows; the clock begins at 0")
     code, endings = _endings(kept[ending], censored)
     group, groups = _groups(kept, by)
     stratum = _groups(kept, strata)[0]
@@ -125,14 +128,13 @@ def read_people(
 
 def _endings(values: pd.Series, censored: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Position of each ending among those that occur, in the order of `ENDINGS` and then of the alphabet."""
-    codes, found = pd.factorize(values)
-    names = [str(name) for name in found]
-    order = sorted((name for name in set(names) - {str(censored)}),
-                   key=lambda name: (ENDINGS.index(name) if name in ENDINGS else len(ENDINGS), name))
-    if len(order) > MOST_GROUPS:
-        raise CallError(f"'{values.name}' has {len(order):,} different values; expected a few endings and '{censored}'")
-    place = {name: i for i, name in enumerate(order)} | {str(censored): CENSORED}
-    return np.array([place[name] for name in names], dtype=np.int64)[codes], tuple(order)
+    codes, names = ending_codes(values, censored)
+    if len(names) > MOST_GROUPS:
+        raise CallError(f"'{values.name}' has {len(names):,} different values; expected a few endings and '{censored}'")
+    order = sorted(names, key=lambda name: (ENDINGS.index(name) if name in ENDINGS else len(ENDINGS), name))
+    # The last place is read by those who did not end, whose code is -1.
+    place = np.array([*(order.index(name) for name in names), CENSORED], dtype=np.int64)
+    return place[codes], tuple(order)
 
 
 def _groups(kept: pd.DataFrame, by: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -143,7 +145,7 @@ def _groups(kept: pd.DataFrame, by: str | None) -> tuple[np.ndarray, tuple[str, 
         values = values.cat.remove_unused_categories()
         codes, found = values.cat.codes.to_numpy(np.int64), values.cat.categories
     else:
-        codes, found = pd.factorize(values, sort=True)
+        codes, found = distinct(values, sort=True)
     if len(found) > MOST_GROUPS:
         raise CallError(f"'{by}' has {len(found):,} different values; expected at most {MOST_GROUPS} groups. Cut numbers into "
                         "ranges (pandas.cut), or use a regression")

@@ -47,10 +47,11 @@ def person_periods(rows: Rows) -> PersonPeriods:
         if wrong.any():
             raise CallError(f"{name} is {values[wrong][0]:g} in a row ({wrong.sum():,} such rows); sessions are counted in whole "
                             "numbers. Use `at_risk(history, clock=\"sessions\")`, or round up to whole periods")
-    n = (rows.stop - rows.start).astype(np.int64)
-    if n.sum() > MOST_PERIODS:
-        raise CallError(f"the frame has {n.sum():,} periods at risk, more than {MOST_PERIODS:,}; count in sessions or weeks "
+    many = float((rows.stop - rows.start).sum())
+    if many > MOST_PERIODS:
+        raise CallError(f"the frame has {many:,.0f} periods at risk, more than {MOST_PERIODS:,}; count in sessions or weeks "
                         "(`at_risk(history, clock=\"sessions\")`), not in days")
+    n = (rows.stop - rows.start).astype(np.int64)
     row = np.repeat(np.arange(len(n)), n)
     nth = np.arange(len(row)) - np.repeat(np.cumsum(n) - n, n)
     last = np.cumsum(n) - 1

@@ -7,8 +7,8 @@ import pandas as pd
 
 from dropout.errors import CallError, ModelError
 from dropout.survival.curves import Curves, curve, curve_table
-from dropout.survival.people import CENSORED, People, read_people
-from dropout.survival.rows import ANY
+from dropout.survival.people import People, read_people
+from dropout.survival.rows import ANY, CENSORED, as_text
 from dropout.survival.steps import Steps
 
 IN_CARE = "still in care"
@@ -44,7 +44,7 @@ def kaplan_meier(
         If no row can be used, or nobody ended as asked.
     """
     people = read_people(frame, by=by, start=start, stop=stop, ending=ending, censored=censored)
-    _need_one_ending(people, cause, censored)
+    _need_one_ending(people, as_text(cause), as_text(censored))
     parts, notes = [], []
     for group, name in enumerate(people.groups):
         steps = Steps.of(people.of_group(group))

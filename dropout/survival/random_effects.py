@@ -124,8 +124,8 @@ def random_intercept(
         If nobody left, there are fewer than three groups or none has two clients, or a column makes a coefficient
         impossible.
     """
-    if nodes < 1:
-        raise CallError(f"nodes is {nodes}; expected 1 or more, such as {NODES}")
+    if not isinstance(nodes, int | np.integer) or nodes < 1:
+        raise CallError(f"nodes is {nodes!r}; expected a whole number of 1 or more, such as {NODES}")
     design = DiscreteDesign.of(frame, covariates, cause=cause, link=link, baseline=baseline, min_endings=min_endings, start=start,
                                stop=stop, ending=ending, censored=censored, cluster=group, penalty=penalty)
     warnings = _need_groups(design, group)

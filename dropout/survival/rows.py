@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_any_real_numeric_dtype, is_bool_dtype
 
 from dropout.errors import CallError, ModelError
 
 ANY = "any"
 """Cause that stands for every ending together."""
+
+CENSORED = -1
+"""Code of a row that was not seen to end."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class Rows:
         At risk after `start`, up to and with `stop`.
     event : bool array
         Whether the ending in question happened at `stop`.
+    ended : bool array
+        Whether any ending happened at `stop`.
     cause : str
         Which ending, or "any".
     notes : tuple of str
@@ -39,6 +47,7 @@ class Rows:
     start: np.ndarray
     stop: np.ndarray
     event: np.ndarray
+    ended: np.ndarray
     cause: str
     notes: tuple[str, ...]
     unit: str
@@ -53,7 +62,7 @@ class Rows:
 
     def codes(self, column: str | None) -> np.ndarray:
         """A number for each value of a column, from 0; zeros where no column is given."""
-        return np.zeros(len(self), dtype=np.int64) if column is None else pd.factorize(self.frame[column])[0].astype(np.int64)
+        return np.zeros(len(self), dtype=np.int64) if column is None else distinct(self.frame[column])[0]
 
 
 def read_rows(
@@ -83,8 +92,11 @@ def read_rows(
                         "at risk, with start, stop and ending")
     if isinstance(covariates, str):
         raise CallError(f"covariates is the text {covariates!r}; expected a list of names, like [{covariates!r}]")
-    wanted = list(dict.fromkeys([*(name for name in (start, stop, ending, *others) if name is not None), *covariates]))
+    if not isinstance(covariates, Collection):
+        raise CallError(f"covariates is {covariates!r}; expected a list of names, like ['no_show_rate']")
+    wanted = [*(name for name in (start, stop, ending, *others) if name is not None), *covariates]
     need_columns(frame, wanted)
+    wanted = list(dict.fromkeys(wanted))
     clashes = [name for name in covariates if name in (start, stop, ending)]
     if clashes:
         raise CallError(f"'{clashes[0]}' says when or how the time at risk ended; as a covariate it would tell the ending")
@@ -93,29 +105,36 @@ def read_rows(
     kept, notes = complete_rows(frame, wanted)
     begins = np.zeros(len(kept)) if start is None else time_values(kept[start], start)
     ends = time_values(kept[stop], stop)
-    need_order(begins, ends, start, stop, kept.index)
+    need_order(begins, ends, start, stop, row_names(kept))
     _need_no_overlap(kept, begins, ends, start)
-    happened = kept[ending].astype(str).to_numpy(dtype=object)
-    found = sorted(set(happened) - {censored})
-    if cause not in (ANY, *found):
-        _need_cause(cause, found, censored, ending)
-    event = happened != censored if cause == ANY else happened == cause
+    code, names = ending_codes(kept[ending], censored)
+    ended = code != CENSORED
+    cause = as_text(cause)
+    if cause not in (ANY, *names):
+        _need_cause(cause, names, as_text(censored), ending)
+    event = ended if cause == ANY else code == names.index(cause)
     if not event.any():
         raise ModelError(f"none of {len(kept):,} rows ended ({ending} is '{censored}' in all): nobody left, so nothing tells "
                          "when or why they do. Follow them longer, or take more clients")
     if (n_clients := _n_clients(kept)) < 2:
         raise ModelError("there is one client alone, and nobody to compare with; take more clients")
-    said = (*told_before(frame), _counted(cause, event, happened, censored), *_numbers(kept, n_clients), *notes)
-    return Rows(kept, begins, ends, event, cause, said, str(frame.attrs.get("unit", "time")))
+    said = (*told_before(frame), _counted(cause, event, ended), *_numbers(kept, n_clients), *notes)
+    return Rows(kept, begins, ends, event, ended, cause, said, str(frame.attrs.get("unit", "time")))
 
 
 def need_columns(frame: pd.DataFrame, names: list[str]) -> None:
     """Raise CallError where the frame lacks a column."""
     for name in names:
+        if not isinstance(name, str | int):
+            raise CallError(f"{name!r} is a {type(name).__name__}; expected the name of one column")
+        if (frame.columns == name).sum() > 1:
+            raise CallError(f"the frame has several columns called '{name}'; rename them, or keep one")
         if name not in frame.columns:
             near = get_close_matches(str(name), [str(column) for column in frame.columns], n=3)
             hint = (f"did you mean {' or '.join(near)}?" if near
-                    else f"it has: {', '.join(str(column) for column in frame.columns[:20])}")
+                    else f"it has: {', '.join(str(column) for column in frame.columns[:20]) or 'none'}")
+            if name == "start":
+                hint += ". Give start=None if everybody is at risk from 0"
             raise CallError(f"the frame has no column '{name}'; {hint}")
 
 
@@ -138,25 +157,68 @@ def complete_rows(frame: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, 
     return kept, [note]
 
 
+def row_names(kept: pd.DataFrame) -> pd.Index:
+    """What errors call the rows: an index of numbers as it is, else the position, since an index of texts may name a client."""
+    return kept.index if pd.api.types.is_integer_dtype(kept.index) else pd.RangeIndex(len(kept))
+
+
 def time_values(values: pd.Series, name: str) -> np.ndarray:
-    """Return times as finite floats, else raise CallError."""
-    try:
-        found = values.to_numpy(dtype=float)
-    except (TypeError, ValueError):
-        raise CallError(f"{name} is {values.dtype}; expected numbers, such as days in care or sessions") from None
+    """Return times as finite floats, else raise CallError: dates would be read as billions of something, texts as luck has it."""
+    held = [] if values.dtype != object else [value for value in values if not isinstance(value, Real)]
+    if held or not (values.dtype == object or is_any_real_numeric_dtype(values) or is_bool_dtype(values)):
+        seen = f"a {type(held[0]).__name__}" if held else values.dtype
+        raise CallError(f"{name} is {seen}; expected numbers, such as days in care or sessions (of dates, the days from the "
+                        "beginning to each)")
+    found = values.to_numpy(dtype=float)
     if not np.isfinite(found).all():
         raise CallError(f"{name} has infinite values; expected numbers, such as days in care or sessions")
     return found
 
 
 def need_order(begins: np.ndarray, ends: np.ndarray, start: str | None, stop: str, index: pd.Index) -> None:
-    """Raise CallError where a row ends before, or when, it begins."""
+    """Raise CallError where a row ends before, or when, it begins, or begins before the clock."""
     wrong = ends <= begins
     if wrong.any():
         i = int(np.flatnonzero(wrong)[0])
         since = f"{start} is {begins[i]:g} and " if start is not None else ""
         raise CallError(f"row {index[i]}: {since}{stop} is {ends[i]:g} ({wrong.sum():,} such rows); a time at risk must be "
                         "longer than nothing. Count the first day as day 1, as `at_risk` does, and look for exchanged dates")
+    if (begins < 0).any():
+        raise CallError(f"{start} is below 0 in {(begins < 0).sum():,} rows; the clock begins at 0")
+
+
+def as_text(value: Any) -> str:
+    """An ending as text: whole numbers without a point, whatever type the column has."""
+    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def distinct(values: pd.Series, *, sort: bool = False) -> tuple[np.ndarray, pd.Index]:
+    """Return a number from 0 for each value of a column, and the different values; CallError where they can't be compared."""
+    try:
+        codes, found = pd.factorize(values, sort=sort)
+    except TypeError:
+        raise CallError(f"'{values.name}' holds lists or the like; expected a text, a number or a category in each row") from None
+    return codes.astype(np.int64), pd.Index(found)
+
+
+def ending_codes(values: pd.Series, censored: Any) -> tuple[np.ndarray, list[str]]:
+    """Return a number for the ending of each row, `CENSORED` where it did not end, and the names in order of the alphabet.
+
+    Raises
+    ------
+    CallError
+        If the column holds zeros (or False) that nobody said stand for "did not end".
+    """
+    codes, found = distinct(values)
+    ongoing = np.array([bool(value == censored) or as_text(value) == as_text(censored) for value in found], dtype=bool)
+    zeros = [value for value in found if isinstance(value, bool | int | float | np.number | np.bool_) and value == 0]
+    if zeros and not ongoing.any():
+        raise CallError(f"'{values.name}' has the value {zeros[0]} and never '{censored}', so it would count as an ending; say "
+                        f"what stands for not having ended, as in censored={zeros[0]}")
+    names = sorted({as_text(value) for value, not_ended in zip(found, ongoing, strict=True) if not not_ended})
+    place = np.array([CENSORED if not_ended else names.index(as_text(value))
+                      for value, not_ended in zip(found, ongoing, strict=True)], dtype=np.int64)
+    return place[codes], names
 
 
 def _need_no_overlap(kept: pd.DataFrame, begins: np.ndarray, ends: np.ndarray, start: str | None) -> None:
@@ -164,13 +226,13 @@ def _need_no_overlap(kept: pd.DataFrame, begins: np.ndarray, ends: np.ndarray, s
     if start is None or "episode_id" not in kept.columns:
         return
     by = ["client_id", "episode_id"] if "client_id" in kept.columns else ["episode_id"]
-    episode = kept.groupby(by, observed=True, sort=False, dropna=False).ngroup().to_numpy()
+    episode = kept[by].reset_index(drop=True).groupby(by, observed=True, sort=False, dropna=False).ngroup().to_numpy()
     order = np.lexsort((begins, episode))
     same = episode[order][1:] == episode[order][:-1]
     wrong = same & (begins[order][1:] < ends[order][:-1])
     if wrong.any():
         raise CallError(f"{wrong.sum():,} rows begin before the row before them, of the same episode, has ended (first at row "
-                        f"{kept.index[order[1:][wrong][0]]}); the rows of an episode must follow each other")
+                        f"{row_names(kept)[order[1:][wrong][0]]}); the rows of an episode must follow each other")
 
 
 def _need_cause(cause: str, found: list[str], censored: str, ending: str) -> None:
@@ -189,10 +251,10 @@ def told_before(frame: pd.DataFrame) -> list[str]:
     return [f"dropout: {name}"] if (name := frame.attrs.get("definition")) else []
 
 
-def _counted(cause: str, event: np.ndarray, happened: np.ndarray, censored: str) -> str:
+def _counted(cause: str, event: np.ndarray, ended: np.ndarray) -> str:
     if cause == ANY:
         return f"any ending counts: {event.sum():,}"
-    rest = int((~event & (happened != censored)).sum())
+    rest = int((ended & ~event).sum())
     told = f", {rest:,} other endings count as censoring" if rest else ""
     return f"endings that count: {event.sum():,} '{cause}'{told}"
 
@@ -209,4 +271,5 @@ def _numbers(kept: pd.DataFrame, n_clients: int) -> list[str]:
 
 
 def _n_clients(kept: pd.DataFrame) -> int:
-    return int(kept["client_id"].nunique()) if "client_id" in kept.columns else len(kept)
+    """Clients; a row that doesn't say whose it is counts as a client's own."""
+    return int(kept["client_id"].nunique() + kept["client_id"].isna().sum()) if "client_id" in kept.columns else len(kept)

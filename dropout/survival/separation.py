@@ -7,6 +7,7 @@ and Anderson 1984; for Cox, Bryson and Johnson 1981), and what a program prints 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from scipy.linalg import qr
@@ -18,6 +19,9 @@ FEW = 10
 
 DEPENDS = 1e-9
 """Share of a column's length, after the others are taken out, below which it is a sum of them."""
+
+ROUNDING = 1e-12
+"""Numbers that differ by less than this share of their size are the same."""
 
 RUNAWAY, UNKNOWN = 12.0, 10.0
 """A coefficient this large for one standard deviation of its column (a ratio of 160,000) has run away, and one with a
@@ -49,9 +53,10 @@ def need_estimable(
     ModelError
         With the names of the columns that cause it.
     """
-    if not penalty >= 0:
-        raise CallError(f"penalty is {penalty}; expected 0 (none) or more")
-    constant = [name for name, spread in zip(names, np.ptp(matrix, axis=0), strict=True) if spread == 0]
+    if not isinstance(penalty, Real) or not 0 <= penalty < np.inf:
+        raise CallError(f"penalty is {penalty!r}; expected 0 (none) or more")
+    same = np.ptp(matrix, axis=0) <= ROUNDING * np.abs(matrix).max(axis=0, initial=0)
+    constant = [name for name, is_same in zip(names, same, strict=True) if is_same]
     if constant:
         raise ModelError(f"{_named(constant)} the same in every row that is left, so nothing can be told of "
                          f"{'it' if len(constant) == 1 else 'them'}; leave {'it' if len(constant) == 1 else 'them'} out")
@@ -63,6 +68,16 @@ def need_estimable(
         found.append(f"few endings: {event.sum():,} for {matrix.shape[1]} coefficients ({few:.1f} each; {FEW} or more are "
                      "wanted): expect coefficients too far from none and intervals too narrow")
     return found
+
+
+def need_within_strata(matrix: np.ndarray, names: Sequence[str], stratum: np.ndarray, strata: str) -> None:
+    """Refuse columns that are the same throughout each stratum: rows are compared within these alone (ModelError)."""
+    first = np.unique(stratum, return_index=True)[1]
+    same = np.ptp(matrix - matrix[first][stratum], axis=0) == 0
+    if same.any():
+        named = _named([name for name, is_same in zip(names, same, strict=True) if is_same])
+        raise ModelError(f"{named} the same throughout each value of {strata}, and rows are compared within these alone; leave "
+                         f"out {'it' if same.sum() == 1 else 'them'}, or the strata")
 
 
 def parting(matrix: np.ndarray, names: Sequence[str], event: np.ndarray, by_row: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -40,8 +41,8 @@ class SessionBaseline:
         """For these sessions at risk; steps are joined from the left until each holds `min_endings` endings."""
         if kind not in BASELINES:
             raise CallError(f"baseline is {kind!r}; expected one of: {', '.join(BASELINES)}")
-        if min_endings < 1:
-            raise CallError(f"min_endings is {min_endings}; expected 1 or more: a step without an ending has no hazard")
+        if not isinstance(min_endings, Real) or min_endings < 1:
+            raise CallError(f"min_endings is {min_endings!r}; expected 1 or more: a step without an ending has no hazard")
         last = int(periods.period.max())
         if kind == "each":
             endings = np.bincount(periods.period[periods.event], minlength=last + 1)

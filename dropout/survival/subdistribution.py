@@ -107,9 +107,8 @@ def fine_gray(
     if not len(terms):
         raise CallError("covariates is empty; name at least one column. For the share who end so, ask aalen_johansen")
     warnings = need_estimable(terms.matrix, terms.names, rows.event, 0.0, by_row=False)
-    happened = rows.frame[ending].astype(str).to_numpy(dtype=object)
     centre, spread = terms.matrix.mean(axis=0), terms.matrix.std(axis=0)
-    weighted = Weighted.of((terms.matrix - centre) / spread, rows.stop, rows.event, ~rows.event & (happened != censored))
+    weighted = Weighted.of((terms.matrix - centre) / spread, rows.stop, rows.event, rows.ended & ~rows.event)
     beta, path, settled = _maximise(weighted)
     inverse = np.linalg.pinv(weighted.at(beta)[2])
     need_convergence(settled, beta, np.diag(inverse), terms.names)

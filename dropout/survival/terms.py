@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_any_real_numeric_dtype, is_bool_dtype, is_string_dtype
 
 from dropout.errors import CallError, ModelError
 
 MOST_LEVELS = 50
 """More levels than this are a code, not a category."""
+
+LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,8 @@ def read_terms(frame: pd.DataFrame, covariates: Sequence[str]) -> Terms:
     notes: list[str] = []
     for name in dict.fromkeys(covariates):
         values = frame[name]
-        if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
-            number = values.to_numpy(dtype=float)
-            if not np.isfinite(number).all():
-                raise CallError(f"covariate '{name}' has infinite values; leave these rows out or bound them")
-            blocks.append(number)
+        if _are_numbers(values):
+            blocks.append(_numbers(values, name))
             names.append(str(name))
             columns.append(str(name))
             continue
@@ -76,12 +78,29 @@ def read_terms(frame: pd.DataFrame, covariates: Sequence[str]) -> Terms:
     return Terms(matrix, tuple(names), tuple(columns), tuple(notes))
 
 
+def _are_numbers(values: pd.Series) -> bool:
+    if values.dtype == object:
+        return all(isinstance(value, Real | Decimal) for value in values)
+    return is_bool_dtype(values) or is_any_real_numeric_dtype(values)
+
+
+def _numbers(values: pd.Series, name: str) -> np.ndarray:
+    number = values.to_numpy(dtype=float)
+    if not np.isfinite(number).all():
+        raise CallError(f"covariate '{name}' has infinite values; leave these rows out or bound them")
+    # Their squares would be beyond all numbers, or nothing.
+    if np.abs(number).max() > LARGEST or 0 < np.ptp(number) < 1 / LARGEST:
+        raise CallError(f"covariate '{name}' has numbers about {number[np.abs(number).argmax()]:.0e}, too large or too small to "
+                        "reckon with; give it in other units")
+    return number
+
+
 def _levels(values: pd.Series, name: str) -> list[str]:
     """Levels that occur, the reference first."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         there = set(values.astype(str))
         levels = [str(level) for level in values.cat.categories if str(level) in there]
-    elif pd.api.types.is_string_dtype(values) or values.dtype == object:
+    elif is_string_dtype(values) or (values.dtype == object and all(isinstance(value, str | Real) for value in values)):
         counts = values.astype(str).value_counts().sort_index()
         reference = str(counts.idxmax())
         levels = [reference, *(str(level) for level in counts.index if level != reference)]

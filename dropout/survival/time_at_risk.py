@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 
 from dropout.endings import DEFAULT, DROPOUT, ENDINGS, ONGOING, Definition
+from dropout.endings.ending import need_definition
 from dropout.errors import CallError
 from dropout.history import History, read_date
 from dropout.survival.covariates import Columns, covariate_columns
@@ -100,7 +102,12 @@ def at_risk(
     the same time to show that they had left. An ongoing episode with no session after that day is followed only until
     just before its last session: whether that was the last of all is not known.
     """
-    if clock not in CLOCKS:
+    if not isinstance(history, History):
+        raise CallError(f"at_risk wants a history first, as read_history gives it; got a {type(history).__name__}")
+    need_definition(definition, "definition")
+    if isinstance(observed_from, Real):
+        raise CallError(f"observed_from is {observed_from}; expected a date, like '2024-01-01'")
+    if clock not in tuple(CLOCKS):
         raise CallError(f"clock is {clock!r}; expected one of: {', '.join(CLOCKS)}")
     timeline = history.timeline
     # Days that are wholly past by then count; a day that was cut short shows some of its endings and not others.

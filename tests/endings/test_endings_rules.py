@@ -15,6 +15,7 @@ from slow_endings import Episode, slowly
 from small_endings import LAST, history_of, judged, said
 
 from dropout.endings import (
+    COMPLETED,
     DEFAULT,
     DROPOUT,
     CadenceGap,
@@ -29,7 +30,7 @@ from dropout.endings import (
 )
 from dropout.endings.policy import discharged
 from dropout.errors import CallError
-from dropout.timeline import FOREVER, Moments
+from dropout.timeline import FOREVER, NEVER, Moments
 
 EXAMPLES = int(os.environ.get("ENDINGS_EXAMPLES", "40"))
 
@@ -253,6 +254,11 @@ def test_an_ending_is_seen_when_it_is_said_to_be_known(history, definition):
             known > start for known, start in Episode(history, number).attended)
         if known < history.timeline.sessions.first_known.min() or isinstance(whose[1], str):
             continue  # no session was known: there is no history to look at, or nothing by which to find the episode in it
+        if endings_of(definition, history.as_of(np.datetime64(known, "s"))) is None:
+            # Nothing was known yet of the table that the rule reads, so it can't be asked. It then decides nothing of this
+            # episode either: nothing was attended, or others made the ending.
+            assert definition in JOINED or found.at[number] == NEVER or found.ending[number] not in (DROPOUT, COMPLETED)
+            continue
         assert (found.ending[number], found.at[number]) in seen_at(history, definition, known, whose)
         earlier = known - 1 >= history.timeline.sessions.first_known.min()
         if definition in SHARP and earlier and not late:
