@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,6 +69,9 @@ class Compared:
         for title, (table, measure, digits) in parts.items():
             rows = self.at(table, group, np.nan if table == "integrated" else HORIZON).loc[self.seconds.index]
             shown[title] = [in_words(row, measure, digits) for _, row in rows.iterrows()]
+        less = self.less_ours("log_loss", group)
+        shown["log loss above ours"] = [in_words(less.loc[name], "difference", 3, "+") if name in less.index else ""
+                                        for name in self.seconds.index]
         result = pd.DataFrame(shown, index=self.seconds.index).assign(**{
             "falls with horizon": self.falling.map("{:.0%}".format), "seconds to learn": self.seconds.map("{:.0f}".format)})
         return result.rename_axis("model").reset_index()
@@ -76,16 +79,24 @@ class Compared:
     def verdict(self, measure: str, group: str = EVERYBODY) -> str:
         """Which models are better than the package's own beyond noise, which are worse, and which can't be told apart."""
         rows = self.less_ours(measure, group)
+        if not len(rows):
+            return "too few to compare"
         kinds = {"better than ours": rows["difference_high"] < 0, "worse than ours": rows["difference_low"] > 0}
         kinds["not to be told from ours"] = ~kinds["better than ours"] & ~kinds["worse than ours"]
-        return "; ".join(f"{kind}: {', '.join(rows.index[which]) or 'none'}" for kind, which in kinds.items())
+        return "; ".join(f"{kind}: {named(rows.index[which])}" for kind, which in kinds.items())
 
 
-def in_words(row: pd.Series, measure: str, digits: int) -> str:
+def named(models: Iterable[str]) -> str:
+    """The models in a row, or that there are none."""
+    return ", ".join(f"*{name}*" for name in models) or "none"
+
+
+def in_words(row: pd.Series, measure: str, digits: int, sign: str = "") -> str:
     """A measure with its interval."""
     if np.isnan(row[measure]):
         return "cannot be told"
-    return "{0:.{3}f} ({1:.{3}f} to {2:.{3}f})".format(row[measure], row[f"{measure}_low"], row[f"{measure}_high"], digits)
+    value, low, high = (f"{row[name]:{sign}.{digits}f}" for name in (measure, f"{measure}_low", f"{measure}_high"))
+    return f"{value} ({low} to {high})"
 
 
 def compare(
