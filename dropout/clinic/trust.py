@@ -11,10 +11,8 @@ import pandas as pd
 from dropout.clinic.phrases import counted, day_in_words, listed, sentence
 from dropout.clinic.track_record import Trial
 from dropout.clinic.words_here import few_wrote
+from dropout.evaluation.saying import FEWEST_CLIENTS
 from dropout.history import History
-
-ENOUGH_CLIENTS = 750
-"""Below this many clients, results in development look better than they turn out (Zantvoort et al. 2024)."""
 
 KIND_WORDS = {
     "additive": "a weighted sum of what is known about the client",
@@ -70,8 +68,8 @@ def model_facts(model: Any) -> tuple[str, ...]:
     if layer is not None and layer.changes:
         facts.append("Its chances were then fitted to what happened at a clinic (recalibrated), as known by "
                      f"{day_in_words(layer.until)}")
-    if training["n_clients"] < ENOUGH_CLIENTS:
-        facts.append(f"With fewer than {ENOUGH_CLIENTS} clients to learn from, chances are less certain than they look")
+    if training["n_clients"] < FEWEST_CLIENTS:
+        facts.append(f"With fewer than {FEWEST_CLIENTS} clients to learn from, chances are less certain than they look")
     if training.get("n_cancellations"):
         facts.append(f"For cancellations it learnt from {_past_cancellations(model)} and how they turned out")
     reschedule = getattr(model, "reschedule_", None)

@@ -310,6 +310,11 @@ def test_an_evaluation_without_cases_says_so() -> None:
     assert "isn't on this page" not in text
 
 
+def test_without_a_model_nothing_is_said_to_be_weighed() -> None:
+    assert "is weighed with" not in Page(render(report(simulated()))).text
+    assert "is weighed with" in Page(render(full())).text
+
+
 def test_without_an_evaluation_the_page_says_that_nobody_tried() -> None:
     told = report(simulated(), scores=invented_scores(simulated()), model=InventedModel())
     assert told.trust.trials == ()
