@@ -17,10 +17,12 @@ from dropout.features.sessions import SHOWN, session_features
 from dropout.features.table import feature_table
 from dropout.features.view import Evidence
 from dropout.history import History
+from dropout.tables import TABLES
 from dropout.timeline import Moments, seconds
 
 AT_MOMENTS, OF_HISTORY, FRAME = "features(history, moments)", "features(history)", "a fixed frame"
 KEYS = ("client_id", "episode_id", "session_id", "as_of")
+OUR_COLUMNS = {name for table in TABLES.values() for name in table.names}
 MISSING = -1
 
 
@@ -104,11 +106,14 @@ class Asking:
     def _called(self, which: str, *arguments: Any) -> Any:
         try:
             return self.source(*arguments)
-        except Exception as wrong:
+        except (Exception, SystemExit) as wrong:
             # The last line of the function's own file: what lies beneath it is a library's.
             frames = list(traceback.extract_tb(wrong.__traceback__))[1:]
             own = [frame for frame in frames if frame.filename == frames[0].filename]
             place = f" (line {own[-1].lineno})" if own else ""
+            # Of what it says only the name of a column of ours: the rest may hold anything.
+            if isinstance(wrong, KeyError) and str(wrong.args[0] if wrong.args else "") in OUR_COLUMNS:
+                place += f" for want of a column '{wrong.args[0]}'"
             raise CallError(
                 f"features raised {type(wrong).__name__}{place} on {which}. It is called with the "
                 "history as it was at several dates, in which later rows, and tables that were still empty, are absent: it must "
@@ -123,7 +128,7 @@ def asking(features: Any, history: History, time: str, ignore: Collection[str]) 
     CallError
         If `features` is neither a function of (history) or (history, moments) nor a frame.
     """
-    ignored = tuple(ignore)
+    ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore)
     if features is None:
         return Asking(AT_MOMENTS, "the package's own features", OwnFeatures(history), time, ignored)
     if isinstance(features, pd.DataFrame):
@@ -163,7 +168,7 @@ def _checked(found: Any, which: str) -> pd.DataFrame:
 def _at_moments(found: pd.DataFrame, moments: pd.DataFrame, time: str, ignore: Collection[str]) -> Answers:
     """Answers in the order of the moments: by keys where they are given back, else by position."""
     keys = [name for name in ("client_id", "episode_id", "as_of") if name in moments]
-    named = found.rename(columns={time: "as_of"})
+    named = _with_times(found.rename(columns={time: "as_of"}), time)
     given = [name for name in keys if name in named]
     if {"client_id", "as_of"} <= set(given):
         wanted = pd.MultiIndex.from_frame(_keys(moments, given))
@@ -188,20 +193,27 @@ def _of_history(found: pd.DataFrame, time: str, ignore: Collection[str]) -> Answ
     if missing:
         raise CallError(f"the features have no column {' and no column '.join(missing)}; expected client_id, the moment of each "
                         "row (as_of, or time=...), episode_id where a client may have several, and the features")
-    named = found.rename(columns={time: "as_of"})
-    try:
-        at = pd.to_datetime(named["as_of"])
-    except (ValueError, TypeError) as wrong:
-        raise CallError(f"the column {time} does not hold times") from wrong
-    if not pd.api.types.is_datetime64_dtype(at):
-        raise CallError(f"the column {time} does not hold the clinic's local time (it has a time zone); use tz_localize(None)")
-    named = named.assign(as_of=at)[at.notna().to_numpy()]
+    named = _with_times(found.rename(columns={time: "as_of"}), time)
+    named = named[named["as_of"].notna().to_numpy()]
     rows = _keys(named, [name for name in KEYS if name in named])
     single = ~rows.duplicated(keep=False).to_numpy()
     rows = rows[single].reset_index(drop=True)
     if not len(rows):
         raise CallError("the features have no rows that differ in client_id and as_of")
     return Answers(rows, _values(named[single].reset_index(drop=True), rows["as_of"], ignore))
+
+
+def _with_times(named: pd.DataFrame, time: str) -> pd.DataFrame:
+    """The frame with `as_of`, where it has one, as times; CallError where that holds none."""
+    if "as_of" not in named:
+        return named
+    try:
+        at = pd.to_datetime(named["as_of"])
+    except (ValueError, TypeError) as wrong:
+        raise CallError(f"the column {time} does not hold times") from wrong
+    if not pd.api.types.is_datetime64_dtype(at):
+        raise CallError(f"the column {time} does not hold the clinic's local time (it has a time zone); use tz_localize(None)")
+    return named.assign(as_of=at)
 
 
 def _keys(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -222,6 +234,8 @@ def _values(found: pd.DataFrame, at: pd.Series, ignore: Collection[str]) -> pd.D
 
 
 def _as_values(column: pd.Series, at: pd.Series) -> pd.Series:
+    if pd.api.types.is_complex_dtype(column):
+        raise CallError(f"the column {column.name} holds complex numbers; an audit compares real numbers, times and texts")
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column.astype("Float64").astype("float64")
     if pd.api.types.is_datetime64_dtype(column):

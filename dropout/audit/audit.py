@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 import pandas as pd
 
-from dropout.audit.asking import AT_MOMENTS, FRAME, Answers, asking
+from dropout.audit.asking import AT_MOMENTS, FRAME, MISSING, Answers, asking, positions
 from dropout.audit.futures import extra_columns, of_clients
 from dropout.audit.knowing import FEWEST, RECENT_DAYS, SHUFFLES, Knowing, knowing
 from dropout.audit.probes import CHANGED_DATES, Found, moments_of, probe
@@ -97,10 +97,12 @@ def audit_leaks(
         found = probe(about, asked, moments, dates, seed, _steps(about, dates, progress))
         answers = found.answers
     about = history if found is None else about
+    strangers = _strangers(about, answers)
     known = knowing(about, answers, definition, seed)
     columns = verdicts_of_frame(map(str, answers.values), known) if found is None else verdicts(found, known)
     suspected, cannot = suspects(history)
-    notes = [*_how(history, about, answers, found), *_auc_note(known), definition_note(definition), *_rows_note(answers)]
+    notes = [*_how(history, about, answers, found), *strangers, *_auc_note(known), definition_note(definition),
+             *_rows_note(answers)]
     if cannot:
         notes.append(f"Not looked for in these tables: {'; '.join(cannot)}.")
     notes.append("What an audit of features can't see: features chosen by their results on test data, a model fitted "
@@ -164,6 +166,16 @@ def _auc_note(known: Knowing) -> list[str]:
     return [f"Among {known.n:,} clients seen in the {RECENT_DAYS:.0f} days before the moment ({known.events:,} dropouts), "
             f"the best single column ({best}) reaches an AUC of {known.auc[best]:.2f}; shuffling endings among clients "
             f"{SHUFFLES} times gives {known.chance:.2f} at most."]
+
+
+def _strangers(history: History, answers: Answers) -> list[str]:
+    """How many rows are of clients or episodes that the history does not have; CallError where all are."""
+    n = int((positions(history, answers.rows).episode == MISSING).sum())
+    if n == len(answers):
+        raise CallError(f"none of the {n:,} rows of features is of a client (and episode) that the history has; write the ids "
+                        "as the tables have them")
+    return [f"{n:,} of {len(answers):,} rows are of clients or episodes that the history does not have; nothing can be told of "
+            "them."] if n else []
 
 
 def _rows_note(answers: Answers) -> list[str]:

@@ -58,6 +58,14 @@ def _some_known(frame: pd.DataFrame, known: np.ndarray, rng: np.random.Generator
     return last[rng.random(len(last)) < 0.5]
 
 
+def _another(values: pd.Series, among: pd.Series) -> np.ndarray:
+    """For each value the next one of those there are; the same where there is only one."""
+    there = np.sort(among.dropna().unique().astype(object))
+    if not len(there):
+        return values.to_numpy(object)
+    return there[(np.searchsorted(there, values.fillna(there[0]).to_numpy(object)) + 1) % len(there)]
+
+
 def outcomes(tables: Tables, at: np.datetime64, end: np.datetime64, rng: np.random.Generator) -> Tables:
     """Attended sessions become missed ones, and missed or cancelled ones attended."""
     frame = tables.sessions.copy()
@@ -74,7 +82,9 @@ def outcomes(tables: Tables, at: np.datetime64, end: np.datetime64, rng: np.rand
 
 
 def bookings(tables: Tables, at: np.datetime64, end: np.datetime64, rng: np.random.Generator) -> Tables:
-    """Half of what was booked later is gone, and half of the clients have booked, and attended, something else."""
+    """Half of what was booked later is gone, the other half is with others elsewhere, and half of the clients have booked, and
+    attended, something else.
+    """
     frame = tables.sessions
     known = booking_known_at(frame, end) <= at
     new = _some_known(frame, known, rng).copy()
@@ -85,6 +95,10 @@ def bookings(tables: Tables, at: np.datetime64, end: np.datetime64, rng: np.rand
         new["cancelled_at"] = NO_TIME
     if "session_id" in frame:
         new["session_id"] = [f"planted{k}" for k in range(len(new))]
+    frame = frame.copy()
+    for column in [name for name in ("therapist_id", "clinic_id", "mode") if name in frame]:
+        for rows, where in ((frame, ~known), (new, np.ones(len(new), dtype=bool))):
+            rows.loc[where, column] = _another(rows.loc[where, column], tables.sessions[column])
     return _put(tables, "sessions", frame[known | (rng.random(len(frame)) < 0.5)], new)
 
 

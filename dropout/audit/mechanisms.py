@@ -78,7 +78,7 @@ MECHANISMS = {
                   "it counts from the end of the tables (the extraction date, or the last row), not from the moment",
                   "Measure time from as_of. Nobody will know the extraction date of a study when a prediction is asked"),
         Mechanism("other clients' endings", "L1.2", "high",
-                  "a rate or mean over all the data: it counts what later became of other clients, and may count the "
+                  "a rate, rank or mean over all the data: it counts what later became of other clients, and may count the "
                   "client's own ending",
                   "Count only what was known by the moment (of endings: a dropout is known long after the last session), or fit "
                   "the encoding on the training clients alone"),

@@ -10,7 +10,7 @@ import pandas as pd
 from dropout.audit.futures import DATED
 from dropout.audit.knowing import Knowing
 from dropout.audit.mechanisms import MECHANISMS
-from dropout.audit.probes import Found
+from dropout.audit.probes import TOLERANCE, Found, differ
 from dropout.disclosure import SMALLEST_SHOWN
 from dropout.timeline import DAY
 
@@ -24,6 +24,12 @@ SURE_SHARE = 0.005
 
 LOST_SHARE = 0.02
 """Share of rows missing from the cut history at which their choice is said to depend on the future."""
+
+FEWEST_VALUES = 5
+"""Different values, or rows, below which it isn't said how a column changed at a date."""
+
+FEWEST_RANKS = 10
+"""Different values from which on rising together is no chance."""
 
 NEARLY_ALL = 0.9
 """Share of columns that must change with other names before it is the reading, not the columns, that is wrong."""
@@ -109,6 +115,8 @@ def _judged(column: str, found: Found, known: Knowing) -> tuple[str, str, list[s
         if known.alarms(column):
             return LOOK, "knows the ending", [_counted("dates", column, found)]
         return CALENDAR, "calendar", [_counted("dates", column, found)]
+    if found.answers.values[column].nunique(dropna=False) < 2:
+        return CLEAN, "", ["one and the same value in all rows: it can tell nothing, of the future or else"]
     return CLEAN, "", [f"the same in {_number(found.compared('cut', column))} rows {IN_WORDS['cut']}"]
 
 
@@ -117,7 +125,7 @@ def _mechanism(column: str, found: Found, known: Knowing) -> str:
     if _end_of_data(column, found):
         return "end of the data"
     if found.differs("others", column):
-        return "fitted on all rows" if _rescaled(column, found) else "other clients' endings"
+        return "fitted on all rows" if _rescaled(column, found) or _filled_in(column, found) else "other clients' endings"
     kinds = {kind: found.differs(kind, column) for kind in DATED if found.differs(kind, column)}
     if not kinds:
         return "end of the data"
@@ -139,15 +147,37 @@ def _end_of_data(column: str, found: Found) -> bool:
 
 
 def _rescaled(column: str, found: Found) -> bool:
-    """Whether the value without later rows is the same one on another scale: a straight line between the two."""
-    lines = []
-    for pair in found.pairs.get(column, []):
-        if pair["whole"].dtype == object or pair["cut"].dtype == object:
-            return False
-        both = pair.dropna()
-        if both["cut"].nunique() >= 5:
-            lines.append(_straight(both["cut"].to_numpy(float), both["whole"].to_numpy(float)))
-    return bool(lines) and all(lines)
+    """Whether the value without later rows is the same one on another scale, as ranks or standard scores are: one rises with
+    the other, in every row. The rates of a few groups may do so by chance, so that few values must lie on a straight line.
+    """
+    same = []
+    for pair in _numbers(column, found):
+        both = pair[["cut", "whole"]].dropna().sort_values(["cut", "whole"])
+        values = both["cut"].nunique()
+        if values >= FEWEST_VALUES:
+            # Sums in another order differ in their last digits.
+            slack = TOLERANCE * both["whole"].abs().max()
+            rises = both["whole"].nunique() > 1 and bool((both["whole"].diff().dropna() >= -slack).all())
+            same.append((rises and values >= FEWEST_RANKS)
+                        or _straight(both["cut"].to_numpy(float), both["whole"].to_numpy(float)))
+    return bool(same) and all(same)
+
+
+def _filled_in(column: str, found: Found) -> bool:
+    """Whether only one value changed, wherever it stood, and others did not: a gap filled with a mean of all rows."""
+    changed = []
+    for pair in _numbers(column, found):
+        moved = pair[differ(pair["whole"], pair["cut"])]
+        if len(moved) >= FEWEST_VALUES:
+            changed.append(len(moved) < len(pair) and all(
+                np.ptp(moved[side]) <= TOLERANCE * max(1.0, moved[side].abs().max()) for side in ("whole", "cut")))
+    return bool(changed) and all(changed)
+
+
+def _numbers(column: str, found: Found) -> list[pd.DataFrame]:
+    """The values of a column with and without later rows, a frame a date; none where they are texts."""
+    pairs = found.pairs.get(column, [])
+    return [] if any(pair["whole"].dtype == object or pair["cut"].dtype == object for pair in pairs) else pairs
 
 
 def _straight(x: np.ndarray, y: np.ndarray) -> bool:

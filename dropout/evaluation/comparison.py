@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -144,9 +143,9 @@ def _measured(found: Answers, times: int, seed: int) -> list[dict[str, object]]:
         for metric, function in METRICS.items():
             row[metric] = function(y, p)
             row[f"{metric}_low"], row[f"{metric}_high"] = metric_interval(function, y, p, resamples)
-        gain = _losses(y, fallback) - _losses(y, p)
+        gain = metrics.losses(y, fallback) - metrics.losses(y, p)
         row["gain"] = gain.mean()
-        row["gain_low"], row["gain_high"] = resamples.interval(partial(_mean, gain))
+        row["gain_low"], row["gain_high"] = resamples.mean_interval(gain)
         row["remark"] = remark(y)
         rows.append(row)
     return rows
@@ -200,15 +199,6 @@ def remark(y: np.ndarray) -> str:
     if rarer == 0:
         return "it happened to all" if y.sum() else "no events"
     return f"only {rarer} {'events' if y.mean() <= 0.5 else 'without an event'}: rough" if rarer < FEWEST_EVENTS else ""
-
-
-def _mean(values: np.ndarray, weight: np.ndarray) -> float:
-    return float(weight @ values / weight.sum())
-
-
-def _losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    p = np.clip(p, *metrics.CLIP)
-    return -(y * np.log(p) + (1 - y) * np.log1p(-p))
 
 
 def _notes(found: Answers, where: str) -> list[str]:

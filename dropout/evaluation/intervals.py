@@ -63,6 +63,10 @@ class Resamples:
             return np.nan, np.nan
         return percentiles(self.drawn(statistic), level)
 
+    def mean_interval(self, values: np.ndarray) -> tuple[float, float]:
+        """Interval of the mean of a value of each row."""
+        return self.interval(lambda weight: float(weight @ values / weight.sum()))
+
 
 def percentiles(drawn: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     """Percentile interval of drawn values, (NaN, NaN) where fewer than `FEWEST_USABLE` of them are numbers."""

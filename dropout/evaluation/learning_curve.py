@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from dropout.errors import CallError, ModelError
 from dropout.evaluation import metrics
+from dropout.evaluation.baselines import names as names_of_baselines
 from dropout.evaluation.cases import QUESTIONS, cases
 from dropout.evaluation.checked import checked_drawings, checked_history, checked_seed
 from dropout.evaluation.comparison import BASE_RATE, LISTS, MODEL, Part, answers, remark
@@ -49,8 +50,8 @@ class LearningCurve:
     table : DataFrame
         One row per question and share: `question`, `group`, `share`, `learnt_from` (clients, mean over groups), `n`,
         `clients`, `events`, `base_rate`; `log_loss`, `brier` and `auc` with `_low` and `_high`; `apparent_log_loss` on what
-        was learnt from; `base_log_loss`, that of the base rate; `behind`, log loss less that of the largest share, paired,
-        with `_low` and `_high`; `remark`.
+        was learnt from; `base_log_loss`, that of the base rate, and of each other baseline (`own_return_rate_log_loss`);
+        `behind`, log loss less that of the largest share, paired, with `_low` and `_high`; `remark`.
     notes : list of str
     """
 
@@ -178,7 +179,7 @@ def _rows(name: str, group: str, shares: Sequence[float], sizes: dict[float, lis
         return []
     y = whole["y"].to_numpy(float)
     resamples = Resamples.of(whole["client_id"], drawings, seed)
-    best = _losses(y, whole[MODEL].to_numpy(float))
+    best = metrics.losses(y, whole[MODEL].to_numpy(float))
     rows = []
     for share in shares:
         row: dict[str, Any] = {"question": name, "group": group, "share": share, "learnt_from": float(np.mean(sizes[share])),
@@ -197,14 +198,16 @@ def _rows(name: str, group: str, shares: Sequence[float], sizes: dict[float, lis
         for measure, function in MEASURES.items():
             low, high = metric_interval(function, y, p, resamples)
             row |= {measure: function(y, p), f"{measure}_low": low, f"{measure}_high": high}
-        behind = _losses(y, p) - best
-        low, high = resamples.interval(lambda weight, behind=behind: float(weight @ behind / weight.sum()))  # type: ignore[misc]
+        behind = metrics.losses(y, p) - best
+        low, high = resamples.mean_interval(behind)
         before = answers(learnt[share], question, group, seed).frame
         row |= {"behind": float(behind.mean()), "behind_low": low, "behind_high": high,
-                "apparent_log_loss": float(np.mean(_losses(before["y"].to_numpy(), before[MODEL].to_numpy()))) if len(before)
-                else np.nan,
-                "base_log_loss": metrics.log_loss(y, found[BASE_RATE].to_numpy(float)), "remark": remark(y)}
-        rows.append(row)
+                "apparent_log_loss": float(np.mean(metrics.losses(before["y"].to_numpy(), before[MODEL].to_numpy())))
+                if len(before) else np.nan,
+                "base_log_loss": metrics.log_loss(y, found[BASE_RATE].to_numpy(float))}
+        row |= {f"{name.replace(' ', '_')}_log_loss": metrics.log_loss(y, found[name].to_numpy(float))
+                for name in names_of_baselines(question.of_cancellation) if name != BASE_RATE}
+        rows.append(row | {"remark": remark(y)})
     return rows
 
 
@@ -234,11 +237,6 @@ def _notes(table: pd.DataFrame, split: Split, model: Any, groups: int) -> list[s
         said.append(f"At most {most:,.0f} clients were learnt from. Below {FEWEST_CLIENTS} such figures flatter (Zantvoort et "
                     "al. 2024: they settle between 750 and 1,500).")
     return said
-
-
-def _losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    p = np.clip(p, *metrics.CLIP)
-    return -(y * np.log(p) + (1 - y) * np.log1p(-p))
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, measure: str) -> None:

@@ -27,8 +27,13 @@ BINS = 10
 def log_loss(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Mean log loss in nats, probabilities clipped to `CLIP`. `y` may be true probabilities."""
     y, p, weight = checked(y, p, weight)
+    return _mean(losses(y, p), weight)
+
+
+def losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Log loss of each row in nats, probabilities clipped to `CLIP`."""
     p = np.clip(p, *CLIP)
-    return _mean(-(y * np.log(p) + (1.0 - y) * np.log1p(-p)), weight)
+    return -(y * np.log(p) + (1.0 - y) * np.log1p(-p))
 
 
 def brier(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:

@@ -40,7 +40,7 @@ def apparent(history: History, candidate: Candidate, tick: Tick) -> Part:
 def optimism_table(
     history: History, trial: Trial, parts: Sequence[Part], tick: Tick, *, times: int, seed: int
 ) -> tuple[pd.DataFrame, list[str]]:
-    """One row per question and measure: apparent, tested, and by how much the first is better, with intervals.
+    """One row per question, predictor and measure: apparent, tested, and by how much the first is better, with intervals.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def optimism_table(
     Returns
     -------
     table : DataFrame
-        `basis`, `question`, `group`, `predictor`, `measure`, `n_apparent`, `n`, `clients`, `events`, `base_rate`,
+        `basis`, `question`, `group`, `predictor` (the model and the baselines), `measure`, `n_apparent`, `n`, `clients`,
+        `events`, `base_rate`,
         `apparent`, `tested`, `optimism` (above 0: it looks better on what it learnt from), `optimism_low`,
         `optimism_high`, `remark`. Empty where the model has not learnt from these clients, or it is not known.
     notes : list of str
@@ -70,9 +71,10 @@ def optimism_table(
     for question in QUESTIONS:
         for name, group in LISTS:
             if question.name == name:
-                rows += [{"basis": trial.basis, "question": name, "group": group, "predictor": MODEL, **row}
+                rows += [{"basis": trial.basis, "question": name, "group": group, **row}
                          for row in _compared(before, parts, question, group, times, seed)]
-    return pd.DataFrame(rows), [_sentence(row) for row in rows if row["measure"] == "log_loss"]
+    return pd.DataFrame(rows), [_sentence(row) for row in rows
+                                if (row["predictor"], row["measure"]) == (MODEL, "log_loss")]
 
 
 def _learnt_from_this(history: History, trial: Trial) -> bool:
@@ -89,11 +91,20 @@ def _learnt_from_this(history: History, trial: Trial) -> bool:
 def _compared(
     before: Sequence[Part], parts: Sequence[Part], question: Question, group: str, times: int, seed: int
 ) -> list[dict[str, Any]]:
-    learnt, tested = (answers(one, question, group, seed).frame for one in (before, parts))
+    found, later = (answers(one, question, group, seed) for one in (before, parts))
+    learnt, tested = found.frame, later.frame
     if not len(learnt) or not len(tested):
         return []
     resamples = Resamples.of(pd.concat([learnt["client_id"], tested["client_id"]], ignore_index=True), times, seed)
-    (y0, p0), (y, p) = ((one["y"].to_numpy(float), one[MODEL].to_numpy(float)) for one in (learnt, tested))
+    # Baselines that were fitted on the cases of other clients have nothing that they learnt from.
+    told = [MODEL] if found.baselines_by_fold or later.baselines_by_fold else later.predictors
+    return [{"predictor": predictor, **row} for predictor in told
+            for row in _apart(learnt, tested, predictor, resamples)]
+
+
+def _apart(learnt: pd.DataFrame, tested: pd.DataFrame, predictor: str, resamples: Resamples) -> list[dict[str, Any]]:
+    """Each measure of one predictor on what was learnt from and on what was tested."""
+    (y0, p0), (y, p) = ((one["y"].to_numpy(float), one[predictor].to_numpy(float)) for one in (learnt, tested))
     rows = []
     for name, measure in MEASURES.items():
         better = 1.0 if name in HIGHER_IS_BETTER else -1.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -264,14 +263,10 @@ def _before_and_after(checked: pd.DataFrame, seed: int) -> pd.DataFrame:
             for name, measure in MEASURES.items():
                 low, high = metric_interval(measure, y, p, resamples)
                 row |= {name: measure(y, p), f"{name}_low": low, f"{name}_high": high}
-            low, high = resamples.interval(partial(_mean, gain))
+            low, high = resamples.mean_interval(gain)
             rows.append(row | {"gain": float(gain.mean()), "gain_low": low, "gain_high": high,
                                "remark": "" if few >= 100 else f"only {few} clients of the rarer kind: rough"})
     return pd.DataFrame(rows)
-
-
-def _mean(values: np.ndarray, weight: np.ndarray) -> float:
-    return float(weight @ values / weight.sum())
 
 
 def _how(history: History, model: DropoutModel, dates: np.ndarray, frame: pd.DataFrame, checked: pd.DataFrame,

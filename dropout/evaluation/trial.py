@@ -222,7 +222,9 @@ def beginning(history: History) -> np.datetime64:
 
 
 def trained_until(model: Any) -> np.datetime64:
-    """The date after which the model learnt nothing; CallError if it has not been fitted."""
+    """The date after which the model learnt nothing; CallError if it is no model, or has not been fitted."""
+    if not callable(getattr(model, "score", None)):
+        raise CallError(f"model is a {type(model).__name__}; expected a fitted DropoutModel, as DropoutModel.load gives")
     until = getattr(model, "trained_until", None)
     if until is None:
         raise CallError("this model has not been fitted yet; call fit first, or load a fitted one")

@@ -136,7 +136,7 @@ def attainable_share(y: np.ndarray, p: np.ndarray, true: np.ndarray, weight: np.
 def _against(y: np.ndarray, p: np.ndarray, true: np.ndarray, resamples: Resamples) -> dict[str, float]:
     low, high = resamples.interval(lambda weight: attainable_share(y, p, true, weight))
     away = np.abs(p - true)
-    away_low, away_high = resamples.interval(lambda weight: float(weight @ away / weight.sum()))
+    away_low, away_high = resamples.mean_interval(away)
     off_low, off_high = metric_interval(metrics.calibration_error, true, p, resamples)
     constant = np.full(len(y), true.mean())
     return {

@@ -125,6 +125,56 @@ def days_to_extraction(history: History, moments: pd.DataFrame) -> pd.Series:
     return (pd.Timestamp(history.known_until) - moments["as_of"]) / DAY
 
 
+def status_shifted(history: History, moments: pd.DataFrame) -> np.ndarray:
+    """The status of the row below, after sorting."""
+    sessions = history.sessions.sort_values(["client_id", "starts_at"])
+    rows = beside(moments, sessions.assign(below=sessions.groupby("client_id")["status"].shift(-1)))
+    return at_each(moments, rows[rows["starts_at"] <= rows["as_of"]], lambda of: of["below"].last(), None)
+
+
+def episode_days(history: History, moments: pd.DataFrame) -> pd.Series:
+    starts = history.sessions.groupby("client_id")["starts_at"]
+    return moments["client_id"].map((starts.max() - starts.min()) / DAY)
+
+
+def status_at_extraction(history: History, moments: pd.DataFrame) -> pd.Series:
+    return moments["client_id"].map(history.sessions.sort_values("starts_at").groupby("client_id")["status"].last())
+
+
+def therapist_at_extraction(history: History, moments: pd.DataFrame) -> pd.Series:
+    return moments["client_id"].map(history.sessions.sort_values("starts_at").groupby("client_id")["therapist_id"].last())
+
+
+def booked_then_cancelled(history: History, moments: pd.DataFrame) -> np.ndarray:
+    """Sessions that stood booked, and were cancelled later on."""
+    rows = beside(moments, history.sessions)
+    rows = rows[(rows["booked_at"] <= rows["as_of"]) & (rows["starts_at"] > rows["as_of"]) & rows["cancelled_at"].notna()]
+    return at_each(moments, rows, lambda of: of.size(), 0)
+
+
+def employment_encoded(history: History, moments: pd.DataFrame) -> pd.Series:
+    """Share of dropouts by employment, over all the data."""
+    gone = history.episodes().groupby("client_id")["ending"].last().eq("dropout").astype(float)
+    work = history.clients.set_index("client_id")["employment"].astype(object)
+    return moments["client_id"].map(work).map(gone.reindex(work.index).groupby(work).mean())
+
+
+def placed(history: History, moments: pd.DataFrame) -> pd.Series:
+    """Rows so far, as their place among all clients' totals."""
+    rows = beside(moments, history.sessions)
+    so_far = at_each(moments, rows[rows["starts_at"] <= rows["as_of"]], lambda of: of.size(), 0)
+    totals = np.sort(history.sessions["client_id"].value_counts().to_numpy())
+    return pd.Series(np.searchsorted(totals, so_far) / len(totals))
+
+
+def score_filled_in(history: History, moments: pd.DataFrame) -> pd.Series:
+    """The last score, or the mean of all scores where there is none yet."""
+    scores = history.measures[history.measures["measure"] == "phq9"]
+    rows = beside(moments, scores)
+    last = at_each(moments, rows[rows["measured_at"] <= rows["as_of"]], lambda of: of["score"].last())
+    return pd.Series(last).fillna(scores["score"].mean())
+
+
 LEAKS: dict[Callable, str] = {
     next_status: "later outcome",
     days_to_next_attended: "later outcome",
@@ -140,6 +190,14 @@ LEAKS: dict[Callable, str] = {
     ranked: "fitted on all rows",
     client_hash: "names the client",
     days_to_extraction: "end of the data",
+    status_shifted: "later outcome",
+    episode_days: "whole episode",
+    status_at_extraction: "whole episode",
+    therapist_at_extraction: "whole episode",
+    booked_then_cancelled: "later outcome",
+    employment_encoded: "other clients' endings",
+    placed: "fitted on all rows",
+    score_filled_in: "fitted on all rows",
 }
 """A column that leaks, and the mechanism by which it does."""
 

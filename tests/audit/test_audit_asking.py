@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,22 @@ def test_a_function_of_the_history_with_a_time_of_another_name(clinic: History) 
 
 
 def test_columns_may_be_ignored(clinic: History) -> None:
-    audit = audit_leaks(clinic, with_leak(next_status), ignore=["next_status"], dates=3)
-    assert audit.ok and "next_status" not in set(audit.columns["column"])
+    for ignore in (["next_status"], "next_status"):
+        audit = audit_leaks(clinic, with_leak(next_status), ignore=ignore, dates=3)
+        assert audit.ok and "next_status" not in set(audit.columns["column"])
+
+
+def test_a_column_of_one_value_can_tell_nothing(clinic: History) -> None:
+    audit = audit_leaks(clinic, lambda history, moments: so_far(history, moments).assign(one=7), dates=2)
+    said = audit.columns.set_index("column")["evidence"]
+    assert said["one"].startswith("one and the same value") and said["n_so_far"].startswith("the same in")
+
+
+def test_rows_of_strangers_are_counted(clinic: History) -> None:
+    frame = dropout.session_features(clinic).drop(columns=["status", "starts_at", "session_id"])
+    frame.loc[frame.index[:6], "client_id"] = "nobody"
+    audit = audit_leaks(clinic, frame.drop(columns="episode_id"))
+    assert any(note.startswith("6 of ") and "that the history does not have" in note for note in audit.notes)
 
 
 def test_times_and_texts_and_truths_are_compared(clinic: History) -> None:
@@ -114,6 +129,19 @@ def random(history: History, moments: pd.DataFrame) -> pd.DataFrame:
     return so_far(history, moments).assign(noise=np.random.default_rng().normal(size=len(moments)))
 
 
+def exits(history: History, moments: pd.DataFrame) -> pd.DataFrame:
+    sys.exit(0)
+
+
+def complex_numbers(history: History, moments: pd.DataFrame) -> pd.DataFrame:
+    return so_far(history, moments).assign(wave=1j)
+
+
+def absent_column(history: History, moments: pd.DataFrame) -> pd.DataFrame:
+    sessions = history.sessions.drop(columns="fee_owed", errors="ignore")
+    return so_far(history, moments).assign(owed=sessions["fee_owed"].max())
+
+
 def same_name(history: History, moments: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([so_far(history, moments)] * 2, axis=1)
 
@@ -136,6 +164,11 @@ def only_on_the_whole(history: History, moments: pd.DataFrame) -> pd.DataFrame:
     (twice, "several rows for one moment"),
     (random, "other values when it was asked a second time: noise. Fix the seed"),
     (same_name, "several columns called n_so_far"),
+    (exits, r"raised SystemExit \(line \d+\)"),
+    (lambda history, moments: moments.assign(x=1, as_of="soon"), "as_of does not hold times"),
+    (pd.DataFrame({"client_id": ["nobody"] * 2, "as_of": ["2025-06-01", "2025-07-01"], "x": [1, 2]}), "none of the 2 rows"),
+    (complex_numbers, "the column wave holds complex numbers"),
+    (absent_column, r"raised KeyError \(line \d+\) for want of a column 'fee_owed' on the whole history"),
     (changes, "changed the tables"),
     (only_on_the_whole, "raised ValueError .* on the history as known at an earlier date"),
     (lambda history, moments: [1], "returned a list"),
@@ -156,6 +189,14 @@ def test_what_cannot_be_audited_is_said(features, said: str) -> None:
 def test_settings_that_make_no_sense(clinic: History) -> None:
     with pytest.raises(CallError, match="expected at least 2 clients and 1 date"):
         audit_leaks(clinic, dates=0)
+    with pytest.raises(CallError, match=r"dates is 2\.5; expected whole numbers"):
+        audit_leaks(clinic, dates=2.5)
+    with pytest.raises(CallError, match="seed is -1"):
+        audit_leaks(clinic, seed=-1)
+    with pytest.raises(CallError, match="expected a History"):
+        audit_leaks("a folder")
+    with pytest.raises(CallError, match="expected a definition of dropout"):
+        audit_leaks(clinic, definition="gap:60")
 
 
 # What an audit shows

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
-
 import numpy as np
 import pytest
 
@@ -131,14 +129,3 @@ def test_bands_are_numpys_quantiles_of_what_is_usable():
     assert (low[2, 0], high[2, 0]) == pytest.approx(tuple(np.quantile(kept, [0.025, 0.975])))
     assert percentiles(values[:, 0, 1]) == pytest.approx((low[0, 1], high[0, 1]))
     assert np.isnan(bands(np.zeros((0, 2)))[0]).all()
-
-
-@pytest.mark.slow
-def test_a_hundred_thousand_predictions_in_time():
-    """Five predictors, three horizons, 200 drawings. It took 20 s of processor time; three times that allows for a busy
-    machine."""
-    of = forecasts(100_000)
-    of = Forecasts(of.client, of.time, of.event, HORIZONS, of.predictors | {"again": of.predictors["sharp"] ** 1.1})
-    begin = clock.process_time()
-    measured(of, 200, 0)
-    assert clock.process_time() - begin < 60

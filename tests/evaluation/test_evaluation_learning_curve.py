@@ -8,6 +8,7 @@ from fake_model import FakeModel
 
 from dropout.errors import CallError, ModelError
 from dropout.evaluation import evaluate
+from dropout.evaluation.baselines import names
 from dropout.evaluation.learning_curve import learning_curve
 from dropout.evaluation.splits import of_clients
 from dropout.models.logistic import expit
@@ -46,6 +47,12 @@ def test_shares_grow_by_adding_clients(curve):
         assert small < middle < whole
         assert len(small) == pytest.approx(0.3 * len(whole), abs=1) and len(middle) == pytest.approx(0.6 * len(whole), abs=1)
     assert list(found.table["share"].unique()) == [0.3, 0.6, 1.0]
+
+
+def test_every_baseline_stands_beside_it(curve):
+    risk = curve[0].table.query("question == 'dropout within 60 days'")
+    for name in names(False)[1:]:
+        assert risk[f"{name.replace(' ', '_')}_log_loss"].between(0.01, 2.0).all()
 
 
 def test_it_is_tested_on_the_same_cases_at_every_share(curve):
@@ -110,7 +117,9 @@ def test_wrong_calls(history):
 def test_optimism_is_apparent_against_tested(history):
     model = Growing().fit(history, as_of=history.known_until - 270 * DAYS)
     result = evaluate(history, model, drawings=40)
-    table = result.tables["optimism"].set_index(["question", "measure"])
+    table = result.tables["optimism"]
+    assert {"model", *names(False)} <= set(table["predictor"])
+    table = table[table["predictor"] == "model"].set_index(["question", "measure"])
     row = table.loc[("dropout within 60 days", "log_loss")]
     metrics = result.tables["metrics"]
     tested = metrics[(metrics["question"] == "dropout within 60 days") & (metrics["group"] == "all open")

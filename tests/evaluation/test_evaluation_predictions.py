@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time as clock
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -329,6 +331,21 @@ def test_observed_over_expected_of_nothing_expected_is_not_told():
     found = evaluate_predictions(given(200).assign(**dict.fromkeys(P, 0.0)), drawings=20)
     assert at(found.tables["calibration_measures"])["observed_expected"].isna()["predictions"]
     assert "Observed over expected not to be told" in found.notes[0]
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_predictions_in_time():
+    """The whole evaluation: three horizons, 200 drawings, all four baselines, lists of calls. It took about 30 s of processor
+    time on a busy machine.
+    """
+    n = 100_000
+    frame = given(n).drop(columns="clinic_id")
+    rng = np.random.default_rng(1)
+    frame = frame.assign(last_missed=rng.integers(0, 2, n).astype(float), own_return_rate=rng.beta(5, 1, n))
+    begin = clock.process_time()
+    found = evaluate_predictions(frame, drawings=200)
+    assert clock.process_time() - begin < 60
+    assert set(found.tables["accuracy"]["predictor"]) == {"predictions", *names(False)} and "capacity" in found.tables
 
 
 def test_it_is_handed_on():
