@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dropout.endings.agreement import kappa_matrix
+from dropout.endings.picture import Picture
 
 OURS, OTHER, QUIET = (sns.color_palette("colorblind")[k] for k in (0, 1, 7))
 MOST_PATTERNS = 12
@@ -20,7 +21,7 @@ def comparison_figure(tables: dict[str, pd.DataFrame], labels: list[str]) -> Fig
     """Three panels: rates with Wilson's intervals, kappa of every pair, patterns of definitions met together."""
     height = 1.9 + 0.42 * len(labels)
     with sns.axes_style("whitegrid"):
-        figure = Figure(figsize=(15, max(height, 4.2)), layout="constrained")
+        figure = Picture(figsize=(15, max(height, 4.2)), layout="constrained")
         FigureCanvasAgg(figure)
         grid = figure.add_gridspec(2, 3, width_ratios=(1.1, 1.25, 1.3), height_ratios=(1, 1))
         left, middle = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[:, 1])

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from statsmodels.nonparametric.smoothers_lowess import lowess
 
-from dropout.survival.figures import Picture
+from dropout.endings.picture import Picture
 
 PALETTE = sns.color_palette("colorblind")
 MAIN, SMOOTH, QUIET = PALETTE[0], PALETTE[1], PALETTE[7]

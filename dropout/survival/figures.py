@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from dropout.endings import ENDINGS
+from dropout.endings.picture import Picture
 
 if TYPE_CHECKING:
     from dropout.survival.curves import Curves
@@ -27,15 +27,6 @@ OF_ENDING = dict(zip(ENDINGS, (PALETTE[3], PALETTE[0], PALETTE[1], PALETTE[7]), 
 DASHES = ("solid", "dashed", "dotted", "dashdot")
 
 PANEL_WIDTH = 4.4
-
-
-class Picture(Figure):
-    """A figure that Jupyter shows even where pyplot was never used."""
-
-    def _repr_png_(self) -> bytes:
-        held = BytesIO()
-        self.savefig(held, format="png")
-        return held.getvalue()
 
 
 def curves_figure(curves: Curves, endings: Sequence[str], until: float | None) -> Figure:

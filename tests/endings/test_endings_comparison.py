@@ -148,7 +148,7 @@ def test_a_plan_that_nobody_has_is_left_out_too():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [([], "no definition"), ([Gap(60), Gap(60)], "called 'silence:60'"), ("gap:60", "wants several"), (Gap(60), "wants several"),
-     ([60], "given a int"), (["gap"], "not understood")])
+     ([60], "is a int; expected a definition"), (["gap"], "not understood")])
 def test_calls_that_mean_nothing(wrong, message):
     with pytest.raises(CallError, match=message):
         compare(clinic(KINDS), wrong)

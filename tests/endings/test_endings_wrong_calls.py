@@ -101,7 +101,7 @@ def test_no_episode_old_enough_to_be_compared(history):
     assert "gap:60" in compared.definitions and (compared.tables["rates"]["n"] == 0).all()
     assert compared.tables["rates"]["rate"].isna().all() and compared.notes[0].startswith("0 episodes are compared")
     assert "0 episodes" in compared._repr_html_()
-    compared.plot().canvas.draw()
+    assert compared.plot()._repr_png_().startswith(b"\x89PNG"), "Jupyter shows it, pyplot or not"
 
 
 @pytest.mark.parametrize("options", [

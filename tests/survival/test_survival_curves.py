@@ -329,7 +329,8 @@ def test_a_million_episodes(ask):
     rng = np.random.default_rng(1)
     n = 1_000_000
     start = np.where(rng.random(n) < 0.3, rng.integers(0, 100, n), 0)
-    frame = pd.DataFrame({"start": start, "stop": start + rng.integers(1, 700, n),
+    frame = pd.DataFrame({"client_id": np.arange(n).astype(str), "episode_id": "1",
+                          "start": start, "stop": start + rng.integers(1, 700, n),
                           "ending": rng.choice([*ENDINGS, "service_ended", "ongoing"], n)})
     began = clock.process_time()
     found = ask(frame)
