@@ -13,6 +13,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from dropout.endings import DEFAULT, DROPOUT, Definition
+from dropout.endings.ending import need_definition
 from dropout.endings.saved import from_json, to_json
 from dropout.errors import ModelError
 from dropout.features.baseline import Covariates, not_learnt
@@ -122,6 +123,7 @@ class DropoutModel:
 
     def _fit(self, history: History, tick: Callable[[], None]) -> None:
         timeline = history.timeline
+        need_definition(self.definition, "definition")
         evidence = Evidence.of(timeline, self.exclude, self.definition.maturity_days)
         found = self.definition.endings(timeline)
         n_dropouts = int(((found.ending == DROPOUT) & (found.at != NEVER)).sum())
