@@ -104,7 +104,7 @@ def read_people(
     if not isinstance(frame, pd.DataFrame):
         raise CallError(f"frame is a {type(frame).__name__}; expected a data frame as `at_risk` gives it: start, stop and ending")
     names = [name for name in (start, stop, ending, by, strata) if name is not None]
-    need_columns(frame, names)
+    need_columns(frame, names, start)
     names = list(dict.fromkeys(names))
     if not len(frame):
         raise ModelError("the frame has no rows, so nobody was at risk; look at the notes of `at_risk` for what was left out")

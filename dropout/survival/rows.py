@@ -95,7 +95,7 @@ def read_rows(
     if not isinstance(covariates, Collection):
         raise CallError(f"covariates is {covariates!r}; expected a list of names, like ['no_show_rate']")
     wanted = [*(name for name in (start, stop, ending, *others) if name is not None), *covariates]
-    need_columns(frame, wanted)
+    need_columns(frame, wanted, start)
     wanted = list(dict.fromkeys(wanted))
     clashes = [name for name in covariates if name in (start, stop, ending)]
     if clashes:
@@ -122,7 +122,7 @@ def read_rows(
     return Rows(kept, begins, ends, event, ended, cause, said, str(frame.attrs.get("unit", "time")))
 
 
-def need_columns(frame: pd.DataFrame, names: list[str]) -> None:
+def need_columns(frame: pd.DataFrame, names: list[str], start: str | None) -> None:
     """Raise CallError where the frame lacks a column."""
     for name in names:
         if not isinstance(name, str | int):
@@ -133,7 +133,7 @@ def need_columns(frame: pd.DataFrame, names: list[str]) -> None:
             near = get_close_matches(str(name), [str(column) for column in frame.columns], n=3)
             hint = (f"did you mean {' or '.join(near)}?" if near
                     else f"it has: {', '.join(str(column) for column in frame.columns[:20]) or 'none'}")
-            if name == "start":
+            if name == start:
                 hint += ". Give start=None if everybody is at risk from 0"
             raise CallError(f"the frame has no column '{name}'; {hint}")
 
