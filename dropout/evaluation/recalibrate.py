@@ -138,6 +138,10 @@ def _dates(model: DropoutModel, history: History, new_clients: bool) -> np.ndarr
     until = model.trained_until_
     earliest = beginning(history) if new_clients else until + np.timedelta64(maturity, "D")
     dates = test_dates(history.known_until, maturity, earliest, most=LEARNING_DATES)
+    if not len(dates) and new_clients:
+        raise ModelError(
+            f"nothing to recalibrate on: this history runs from {day(beginning(history))} to {day(history.known_until)}, where "
+            f"at least {2 * maturity + 30} days are needed for outcomes to be known. Come back when that time has passed.")
     if not len(dates):
         raise ModelError(
             f"nothing to recalibrate on: the model has learnt until {day(until)}, and outcomes of this history are known "

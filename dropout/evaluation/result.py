@@ -155,6 +155,8 @@ class Evaluation:
 
     def _fill(self, folder: Path) -> None:
         for name, table in self.tables.items():
+            if not len(table.columns):
+                table = pd.DataFrame(columns=["remark"])  # without a column the file could not be read as a table
             table.to_csv(folder / f"{name}.csv", index=False, float_format=FORMAT, lineterminator="\n")
         card = {"basis": self.basis, "settings": self.settings, "notes": self.notes,
                 "tables": {name: _plain(table) for name, table in self.tables.items()}}

@@ -144,8 +144,8 @@ def truth_dates(used: np.ndarray, given: np.ndarray, trial: Trial) -> list[str]:
                 "model (or its refitted recipe) had done learning, or after the history ends."]
     said = [f"Truth: dates used {', '.join(map(day, used))} ({trial.basis})."]
     if len(used) < len(given):
-        said.append(f"{len(given) - len(used)} other dates of the truth were left out: they lie before the end of "
-                    "training, when the model already knew what happened, or after the history ends.")
+        said.append(f"Left out of the dates of the truth: {len(given) - len(used)}, before the end of training, when the model "
+                    "already knew what happened, or after the history ends.")
     return said
 
 

@@ -136,7 +136,7 @@ def refit_splits(history: History, model: Any) -> list[Split]:
     if not splits:
         raise ModelError(
             f"this history is too short to evaluate: it runs from {beginning(history)} to {history.known_until}, and "
-            f"the model has learnt from it until {trained_until(model)}. Fit the model on an earlier part "
+            f"the model has learnt until {trained_until(model)}. Fit the model on an earlier part "
             "(--as-of), or evaluate it when some months have passed.")
     return splits
 

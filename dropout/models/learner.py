@@ -179,15 +179,15 @@ class Choice:
 
 
 def choose(
-    task: Task, loss: Callable[[np.ndarray, Task], float], embargo_seconds: int, seed: int
+    task: Task, loss: Callable[[np.ndarray, Task], np.ndarray], embargo_seconds: int, seed: int
 ) -> Choice:
-    """The kind with the lowest loss on the latest moments, learnt from moments at least an embargo earlier.
+    """The kind that does best on the latest moments, learnt from moments at least an embargo earlier.
 
     Parameters
     ----------
     task : Task
     loss : function of (log odds, task on the later moments)
-        Mean log loss of what will be shown, in nats.
+        Log loss of what will be shown, in nats, a value for each moment.
     embargo_seconds : int
         Time between the last moment learnt from and the first that decides: as long as labels need to mature.
     seed : int
@@ -211,8 +211,9 @@ def choose(
         earlier &= np.random.default_rng(seed).random(len(earlier)) < SELECTION_ROWS / earlier.sum()
     train, test = task.take(earlier), task.take(later)
     fitted = Learner.fit(train, "average", None, seed)
-    losses = {kind: loss(fitted.logits(test.values, kind), test) for kind in KINDS}
-    return Choice(min(KINDS, key=lambda kind: losses[kind]), None, losses, int(later.sum()), notes)
+    each = {kind: loss(fitted.logits(test.values, kind), test) for kind in KINDS}
+    losses = {kind: float(one.mean()) for kind, one in each.items()}
+    return Choice(mean_unless_better(each, "average", test.client), None, losses, int(later.sum()), notes)
 
 
 def client_fold(client: np.ndarray, n_folds: int) -> np.ndarray:
@@ -235,6 +236,24 @@ def losses_of(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Log loss of each row in nats, probabilities clipped to 0.005 and 0.995."""
     p = np.clip(p, 0.005, 0.995)
     return -np.where(y, np.log(p), np.log1p(-p))
+
+
+def mean_unless_better(
+    each: Mapping[str, np.ndarray], mean: str, owner: np.ndarray, weight: np.ndarray | None = None
+) -> str:
+    """Which kind answers: two opinions are steadier than one, so one must be better than their mean by more than chance.
+
+    Parameters
+    ----------
+    each : mapping of kind to array
+        Loss of each row.
+    mean : the kind that is the mean of the others
+    owner : int array
+        Whose row it is (see `clearly_better`).
+    weight : array, optional
+    """
+    better = [kind for kind in each if kind != mean and clearly_better(each[kind], each[mean], owner, weight)]
+    return min(better, key=lambda kind: np.average(each[kind], weights=weight), default=mean)
 
 
 def clearly_better(one: np.ndarray, other: np.ndarray, owner: np.ndarray, weight: np.ndarray | None = None) -> bool:

@@ -25,10 +25,10 @@ from dropout.models.learner import (
     Learner,
     Question,
     Task,
-    clearly_better,
     client_fold,
     log_loss,
     losses_of,
+    mean_unless_better,
 )
 from dropout.models.leaving import FOLDS, Leaving
 from dropout.models.logistic import expit
@@ -185,10 +185,8 @@ def _choose(
     final = {"cure": odds[f"cure {strength:g}"], "boosting": curve(clocks[0], "boosting")}
     final["stack"] = (final["cure"] + final["boosting"]) / 2
     losses |= {kind: log_loss(expit(final[kind]), found.gone[which], weight) for kind in ("boosting", "stack")}
-    # Two opinions are steadier than one, so one of them must be better by more than chance to answer alone.
     each = {kind: losses_of(expit(one), found.gone[which]) for kind, one in final.items()}
-    better = [kind for kind in ("cure", "boosting") if clearly_better(each[kind], each["stack"], client[which], weight)]
-    kind = min(better, key=lambda one: each[one] @ weight) if better else "stack"
+    kind = mean_unless_better(each, "stack", client[which], weight)
     return Choice(kind, strength, losses, int(later.sum()), notes)
 
 

@@ -21,7 +21,7 @@ from dropout.features.feature import Feature
 from dropout.features.moments import weekly
 from dropout.features.table import FeatureTable, feature_table
 from dropout.features.view import Evidence
-from dropout.models.learner import Choice, Learner, Question, Task, chain, choose, log_loss
+from dropout.models.learner import Choice, Learner, Question, Task, chain, choose, losses_of
 from dropout.models.leaving import FEATURE, Leaving
 from dropout.models.reschedule import RescheduleModel
 from dropout.models.silences import Silences, silences_at
@@ -134,16 +134,16 @@ def fit_risk(
     client = timeline.episodes["client"].to_numpy(np.int64)[moments.episode]
     task = Task(values, features, questions, moments.at, client, None, INTERACTIONS, RISING)
 
-    def loss(logits: np.ndarray, later: Task) -> float:
-        p = chain(logits)
-        total = []
+    def loss(logits: np.ndarray, later: Task) -> np.ndarray:
+        """Of "already gone" and "gone within 60 days" in equal parts, each over the moments of which that is known."""
+        p, total = chain(logits), []
+        yes = np.array([question.answer & question.rows for question in later.questions])
         for k in (0, 2):
-            answered = later.questions[k].rows | np.any(
-                [later.questions[j].answer & later.questions[j].rows for j in range(k)], axis=0) if k else later.questions[0].rows
-            happened = np.any([later.questions[j].answer & later.questions[j].rows for j in range(k + 1)], axis=0)
+            happened: np.ndarray = np.logical_or.reduce(yes[: k + 1])
+            answered = later.questions[k].rows | happened
             if answered.any():
-                total.append(log_loss(p[answered, k], happened[answered]))
-        return float(np.mean(total))
+                total.append(np.where(answered, losses_of(p[:, k], happened), 0.0) / answered.mean())
+        return np.mean(total, axis=0)
 
     choice = choose(task.ask(3), loss, (definition.maturity_days + HORIZONS[2]) * DAY, seed)
     tick()

@@ -101,4 +101,5 @@ def test_empty_tables_are_written_and_drawn(tmp_path):
     folder = nothing.write(tmp_path / "out")
     assert {path.name for path in folder.iterdir()} == {
         "metrics.csv", "calibration.csv", "capacity.csv", "evaluation.json", "calibration.png", "capacity.png"}
+    assert all(len(pd.read_csv(path)) == 0 for path in folder.glob("*.csv"))
     assert "none" in nothing._repr_html_() and len(nothing.readable()) == 0

@@ -13,7 +13,19 @@ from sklearn.linear_model import LogisticRegression
 from dropout.features.feature import Feature
 from dropout.models.boosting import Boosted
 from dropout.models.design import Design, restricted_cubic
-from dropout.models.learner import Learner, Question, Task, chain, client_fold, log_loss
+from dropout.models.learner import (
+    Learner,
+    Question,
+    Task,
+    chain,
+    choose,
+    clearly_better,
+    client_fold,
+    log_loss,
+    losses_of,
+    mean_by_owner,
+    mean_unless_better,
+)
 from dropout.models.logistic import Logistic, expit
 
 
@@ -135,3 +147,53 @@ def test_trees_never_let_a_yes_become_less_likely_with_a_rising_feature():
     along = np.column_stack([np.linspace(-2, 2, 200), np.zeros(200), np.zeros(200)])
     assert (np.diff(held.logit(along)) >= -1e-12).all()
     assert (np.diff(free.logit(along)) < -0.01).any()
+
+
+def test_rows_of_one_owner_count_together():
+    chance = np.random.default_rng(4)
+    owner, weight = chance.integers(0, 40, 300), chance.uniform(0.5, 2, 300)
+    value = chance.normal(0.1, 1, 300)
+    mean, error = mean_by_owner(value, owner, weight)
+    assert mean == pytest.approx(np.average(value, weights=weight))
+    total = sum(weight[owner == k] @ (value[owner == k] - mean) for k in range(40))
+    spread = sum((weight[owner == k] @ (value[owner == k] - mean)) ** 2 for k in range(40)) ** 0.5 / weight.sum()
+    assert total == pytest.approx(0, abs=1e-9) and error == pytest.approx(spread)
+    # The same rows written down ten times tell no more.
+    again = mean_by_owner(np.tile(value, 10), np.tile(owner, 10), np.tile(weight, 10))
+    assert again == pytest.approx((mean, error))
+
+
+def test_one_opinion_answers_alone_only_if_it_is_better_by_more_than_chance():
+    chance = np.random.default_rng(5)
+    mean = chance.uniform(0, 1, 400)
+    owner = np.arange(400) // 4
+    a_little = {"one": mean - 0.001 + chance.normal(0, 0.5, 400), "other": mean + 0.1, "both": mean}
+    assert not clearly_better(a_little["one"], mean, owner) and mean_unless_better(a_little, "both", owner) == "both"
+    clear = {"one": mean - 0.05, "other": mean - 0.1, "both": mean}
+    assert mean_unless_better(clear, "both", owner) == "other"
+
+
+def curved(n: int, kind: str, seed: int) -> Task:
+    """Moments of clients of whom a straight line, or a step in two features at once, tells who says yes."""
+    chance = np.random.default_rng(seed)
+    values = pd.DataFrame(chance.normal(0, 1, (n, 3)), columns=list("abc"))
+    logit = 2.0 * values["a"] if kind == "line" else np.where((values["a"] > 0) == (values["b"] > 0), 2.0, -2.0)
+    answer = chance.random(n) < expit(np.asarray(logit, dtype=float) - 1)
+    features = {name: Feature(name, "", "", "sessions", "linear") for name in values}
+    return Task(values, features, [Question("q", np.ones(n, dtype=bool), answer)], np.arange(n) * 1_000, np.arange(n) // 3)
+
+
+@pytest.mark.parametrize("kind", ["line", "step"])
+def test_later_moments_decide_which_kind_answers(kind):
+    task = curved(6_000, kind, 6)
+    embargo = 200_000
+    choice = choose(task, lambda logits, later: losses_of(chain(logits)[:, 0], later.questions[0].answer), embargo, 0)
+    cut = np.sort(task.at)[4_500]
+    earlier, later = task.take(task.at < cut - embargo), task.take(task.at >= cut)
+    fitted = Learner.fit(earlier, "average", None, 0)
+    for name in ("additive", "boosting", "average"):
+        expected = log_loss(chain(fitted.logits(later.values, name))[:, 0], later.questions[0].answer)
+        assert choice.losses[name] == pytest.approx(expected)
+    assert choice.n_later == 1_500 and choice.notes == ()
+    assert choice.kind == ("boosting" if kind == "step" else choice.kind)
+    assert choice.kind != ("boosting" if kind == "line" else "additive")
