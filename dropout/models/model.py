@@ -24,10 +24,10 @@ from dropout.history import History
 from dropout.messages.reader import INTENTS
 from dropout.models import recalibration, store
 from dropout.models.learner import side_by_side
-from dropout.models.leaving import FEATURE, Leaving
+from dropout.models.leaving import Leaving
 from dropout.models.reasons import reasons, why_gone
 from dropout.models.reschedule import RETURN_DAYS, Predictions, RescheduleModel, fit_reschedule
-from dropout.models.risk import RiskModel, fit_risk, with_both
+from dropout.models.risk import GONE, RiskModel, fit_risk, with_gone
 from dropout.models.scores import Scores
 from dropout.models.silences import Silences, silences_at
 from dropout.models.words import from_plain, to_plain
@@ -178,11 +178,10 @@ class DropoutModel:
         tick()
         is_open, silences = silences_at(evidence, moments, self.leaving_)
         gone, otherwise = np.full(len(moments), np.nan), np.full(len(moments), np.nan)
-        left = None if self.leaving_ is None else self.leaving_.log_odds(evidence, moments)
         said = None if self.reschedule_ is None else self.reschedule_.predict(silences)
         if said is not None:
             gone[is_open], otherwise[is_open] = said.gone, said.otherwise
-        values, features = with_both(table, left, is_open, None if said is None else np.log(said.gone / (1 - said.gone)))
+        values, features = with_gone(table, is_open, None if said is None else np.log(said.gone / (1 - said.gone)))
         p = self.risk_.probabilities(values, gone, otherwise)
         if self.recalibration_ is not None:
             p, said = self.recalibration_.apply(p, said, is_open)
@@ -240,7 +239,7 @@ class DropoutModel:
 
     def _notes(self, table, history: History) -> list[str]:
         notes = []
-        known = set(table.values.columns) | {"open_cancellation", "gone_log_odds", FEATURE.name}
+        known = set(table.values.columns) | {feature.name for feature in GONE}
         lost = [name for name in self.risk_.learner.columns if name not in known
                 or (name in table.values and len(table.values) > 0 and table.values[name].isna().all())]
         if lost:

@@ -22,7 +22,7 @@ from dropout.features.moments import weekly
 from dropout.features.table import FeatureTable, feature_table
 from dropout.features.view import Evidence
 from dropout.models.learner import Choice, Learner, Question, Task, chain, choose, losses_of
-from dropout.models.leaving import FEATURE, Leaving
+from dropout.models.leaving import Leaving
 from dropout.models.reschedule import RescheduleModel
 from dropout.models.silences import Silences, silences_at
 from dropout.timeline import DAY
@@ -46,16 +46,14 @@ GONE = (
 )
 
 
-def with_both(
-    table: FeatureTable, left: np.ndarray | None, is_open: np.ndarray, gone: np.ndarray | None
+def with_gone(
+    table: FeatureTable, is_open: np.ndarray, gone: np.ndarray | None
 ) -> tuple[pd.DataFrame, dict[str, Feature]]:
-    """Features of moments with what the other models say of them.
+    """Features of moments with what the reschedule model says of them.
 
     Parameters
     ----------
     table : FeatureTable
-    left : array or None
-        Log odds of having left when last seen.
     is_open : bool array
         Which moments find a cancellation open.
     gone : array or None
@@ -65,9 +63,6 @@ def with_both(
     if gone is not None:
         values["gone_log_odds"] = np.nan
         values.loc[is_open, "gone_log_odds"] = gone
-    if left is not None:
-        values[FEATURE.name] = left
-        features[FEATURE.name] = FEATURE
     return values, features | {f.name: f for f in GONE}
 
 
@@ -95,7 +90,7 @@ class RiskModel:
         Parameters
         ----------
         values : DataFrame
-            As `with_both` gives them.
+            As `with_gone` gives them.
         gone, otherwise : arrays, NaN where no cancellation is open
             What the reschedule model says. One who is gone and has not ended otherwise is a dropout already, so both
             predictions agree: the first is at least `gone * (1 - otherwise)`.
@@ -124,8 +119,7 @@ def fit_risk(
         moments = weekly(timeline, until, 7.0 * np.ceil(len(moments) / MOST_MOMENTS))
     table = feature_table(evidence, moments)
     is_open, silences = silences_at(evidence, moments, leaving, out_of_fold=True)
-    left = None if leaving is None else leaving.log_odds(evidence, moments, out_of_fold=True)
-    values, features = with_both(table, left, is_open, None if reschedule is None else out_of_fold(silences))
+    values, features = with_gone(table, is_open, None if reschedule is None else out_of_fold(silences))
     tick()
     labels = risk_labels(timeline, definition, moments)
     names = ["already gone", *(f"within {days} days" for days in HORIZONS[1:])]
