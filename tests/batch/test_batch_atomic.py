@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,10 @@ import pytest
 from dropout.batch import atomic
 from dropout.batch.atomic import check_folder_place, check_new_file, check_new_folder, whole_folder, write_whole_file
 from dropout.errors import CallError
+
+
+NOBODY = 65_534
+"""Who may write nowhere, by convention."""
 
 
 def names(folder: Path) -> list[str]:
@@ -122,9 +128,21 @@ def test_places_are_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.
         check_folder_place(".")
 
 
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(CallError, match="cannot be written to"):
-        check_new_file(tmp_path / "m")
-    tmp_path.chmod(0o700)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no other process can be begun here as somebody who is not root")
+def test_a_folder_without_permission_is_named() -> None:
+    # Below /tmp and not in pytest's own folder, which nobody but its owner may even look into.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            with contextlib.suppress(BaseException):
+                if os.geteuid() == 0:  # root may write everywhere
+                    os.setgid(NOBODY)
+                    os.setuid(NOBODY)
+                with pytest.raises(CallError, match="cannot be written to"):
+                    check_new_file(Path(folder) / "m")
+                status = 0
+            os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        os.chmod(folder, 0o700)
