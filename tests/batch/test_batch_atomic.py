@@ -13,7 +13,6 @@ from dropout.batch import atomic
 from dropout.batch.atomic import check_folder_place, check_new_file, check_new_folder, whole_folder, write_whole_file
 from dropout.errors import CallError
 
-
 NOBODY = 65_534
 """Who may write nowhere, by convention."""
 
