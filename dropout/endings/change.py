@@ -70,7 +70,7 @@ class NoReliableChange:
 
     def endings(self, timeline: Timeline) -> Endings:
         """Endings told apart by the change of scores."""
-        need_column(timeline, "measures", "score", "NoReliableChange()",
+        need_column(timeline, "measures", "score", "the definition 'no-change', NoReliableChange(),",
                     "use a definition that needs no scores, such as MissedLast()")
         found = self.ended.endings(timeline)
         known = last_known(timeline, found)

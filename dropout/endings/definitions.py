@@ -113,7 +113,7 @@ class ClosureReason:
     def endings(self, timeline: Timeline) -> Endings:
         """Endings by the reason on record, else by the other definition."""
         if self.otherwise is None:
-            need_column(timeline, "episodes", "closure_reason", "ClosureReason()",
+            need_column(timeline, "episodes", "closure_reason", "the definition 'closure', ClosureReason(),",
                         "say what counts where no reason is recorded: ClosureReason(otherwise=Gap(60))")
             nobody = np.full(len(timeline), NEVER)
             rest = Endings(np.full(len(timeline), ONGOING), nobody, np.full(len(timeline), FOREVER),

@@ -161,7 +161,7 @@ class PlannedNotReached:
 
     def endings(self, timeline: Timeline) -> Endings:
         """Endings told apart by the plan."""
-        need_column(timeline, "episodes", "planned_sessions", "PlannedNotReached()",
+        need_column(timeline, "episodes", "planned_sessions", "the definition 'plan', PlannedNotReached(),",
                     "use a definition that needs no plan, such as FewerThan(4)")
         found = self.ended.endings(timeline)
         planned = timeline.episodes["planned_sessions"].to_numpy(float)
