@@ -97,7 +97,7 @@ def test_joined_definitions_are_flat_and_say_their_parts():
     assert isinstance(Gap(30) & Gap(60) & Gap(90), AllOf)
     assert all(part.name in joined.name for part in joined.parts)
     assert joined.maturity_days == 60 and (Gap(30) & Gap(90)).maturity_days == 90
-    with pytest.raises(CallError, match="given a str"):
+    with pytest.raises(CallError, match=r"a part of AnyOf is the text 'missed'; expected a definition.*parse\('missed'\)"):
         Gap(30) | "missed"
     with pytest.raises(CallError, match="given none"):
         AnyOf(())
