@@ -72,7 +72,7 @@ def _patterns(above: Axes, below: Axes, patterns: pd.DataFrame, labels: list[str
     above.bar(place, value, color=OURS, width=0.7)
     above.errorbar(place, value, yerr=[value - 100 * shown["low"], 100 * shown["high"] - value], fmt="none", ecolor="black",
                    capsize=2, linewidth=0.9)
-    rest = f"; the {MOST_PATTERNS} commonest of {len(patterns)} patterns" if len(patterns) > MOST_PATTERNS else ""
+    rest = f";\nthe {MOST_PATTERNS} commonest of {len(patterns)} patterns" if len(patterns) > MOST_PATTERNS else ""
     above.set(title="Definitions met together", ylabel="episodes (%)", xticks=[])
     met = shown[labels].to_numpy(bool) if len(shown) else np.zeros((0, len(labels)), dtype=bool)
     below.set_ylim(len(labels) - 0.5, -0.5)
