@@ -371,8 +371,9 @@ def slow(args):
 cli.COMMANDS["check"] = slow
 sys.exit(cli.main(["check", "x"]))
 """
+    # Tests that run in the background may have been told to ignore interrupts, and whatever they begin inherits that.
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+                               stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     assert process.stdout is not None and process.stdout.readline() == "writing\n"
     assert tree(tmp_path) != []
     process.send_signal(number)
